@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+// Whole-file reads and writes, and pipes.
+#include "base/files.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "base/error.hpp"
+
+namespace sandbox {
+
+Pipe make_pipe() {
+    int ends[2];
+    check(::pipe2(ends, O_CLOEXEC), "make a pipe");
+    return {UniqueFd{ends[0]}, UniqueFd{ends[1]}};
+}
+
+std::string read_all(int fd, std::string_view object, std::size_t limit) {
+    std::string content;
+    struct stat status {};
+    if (::fstat(fd, &status) == 0 && status.st_size > 0) {
+        content.reserve(std::min(static_cast<std::size_t>(status.st_size), limit) + 1);
+    }
+    char buffer[16384];
+    while (true) {
+        const ssize_t got = ::read(fd, buffer, sizeof buffer);
+        if (got < 0 && errno == EINTR) {
+            continue;
+        }
+        check(got, "read", object);
+        if (got == 0) {
+            return content;
+        }
+        content.append(buffer, static_cast<std::size_t>(got));
+        if (content.size() > limit) {
+            throw UsageError(object, "larger than " + std::to_string(limit) + " bytes");
+        }
+    }
+}
+
+std::string read_file(int dir_fd, const std::string& path, std::size_t limit) {
+    const UniqueFd file{check(::openat(dir_fd, path.c_str(), O_RDONLY | O_CLOEXEC), "open", path)};
+    return read_all(file.get(), path, limit);
+}
+
+std::optional<std::string> read_file_if_exists(int dir_fd, const std::string& path, std::size_t limit) {
+    const UniqueFd file{::openat(dir_fd, path.c_str(), O_RDONLY | O_CLOEXEC)};
+    if (!file.valid()) {
+        if (errno == ENOENT) {
+            return std::nullopt;
+        }
+        throw_errno(errno, "open", path);
+    }
+    return read_all(file.get(), path, limit);
+}
+
+void write_all(int fd, std::string_view bytes, std::string_view object) {
+    while (!bytes.empty()) {
+        const ssize_t put = ::write(fd, bytes.data(), bytes.size());
+        if (put < 0 && errno == EINTR) {
+            continue;
+        }
+        check(put, "write", object);
+        bytes.remove_prefix(static_cast<std::size_t>(put));
+    }
+}
+
+void write_file_atomically(int dir_fd, const std::string& path, std::string_view bytes) {
+    const std::string temporary = path + ".tmp." + std::to_string(::getpid());
+    {
+        const UniqueFd file{check(
+            ::openat(dir_fd, temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600),
+            "create", temporary)};
+        try {
+            write_all(file.get(), bytes, temporary);
+        } catch (...) {
+            (void)::unlinkat(dir_fd, temporary.c_str(), 0); // the first failure is the one to report
+            throw;
+        }
+    }
+    check(::renameat(dir_fd, temporary.c_str(), dir_fd, path.c_str()), "rename", temporary);
+}
+
+bool read_byte(int fd, char* byte) {
+    while (true) {
+        const ssize_t got = ::read(fd, byte, 1);
+        if (got == 1) {
+            return true;
+        }
+        if (got == 0 || errno != EINTR) {
+            return false;
+        }
+    }
+}
+
+} // namespace sandbox

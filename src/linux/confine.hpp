@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+// Walls that the helper programs put around themselves before they read hostile input.
+#pragma once
+
+#include <string>
+
+namespace sandbox {
+
+/// Makes `directory` the root of a mount namespace of the caller's own, by pivot_root(2): nothing else of the
+/// host's files can be named afterwards. The working directory becomes the new root. Needs CAP_SYS_ADMIN in
+/// the caller's user namespace; throws SystemError.
+void enter_root(const std::string& directory);
+
+/// Landlock (landlock(7)): handles every right the running kernel knows, and allows none, so no file can be
+/// opened, made or changed by path from now on. Where `writable_root` is set, files below "/" may be.
+/// @return false where the kernel has no Landlock; then nothing has changed
+bool landlock_restrict(bool writable_root);
+
+/// The most bytes of address space, and the core-dump size 0. setrlimit(2).
+void limit_memory(unsigned long long bytes);
+
+} // namespace sandbox

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+// Builds a linear classic-BPF program: helpers make few kinds of calls, so a tree would gain nothing.
+#include "linux/seccomp.hpp"
+
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstddef>
+
+namespace sandbox {
+
+namespace {
+
+#if defined(__x86_64__)
+constexpr std::uint32_t native_architecture = AUDIT_ARCH_X86_64;
+#elif defined(__aarch64__)
+constexpr std::uint32_t native_architecture = AUDIT_ARCH_AARCH64;
+#else
+#error "name this architecture's AUDIT_ARCH_ constant here"
+#endif
+
+constexpr std::uint32_t x32_bit = 0x40000000;
+constexpr std::size_t max_calls = 200;
+
+constexpr sock_filter statement(std::uint16_t code, std::uint32_t k) noexcept {
+    return {code, 0, 0, k};
+}
+constexpr sock_filter jump(std::uint16_t code, std::uint32_t k, std::uint8_t yes, std::uint8_t no) noexcept {
+    return {code, yes, no, k};
+}
+
+} // namespace
+
+int load_allow_list(std::span<const int> allowed) noexcept {
+    if (allowed.size() > max_calls) {
+        errno = E2BIG;
+        return -1;
+    }
+    sock_filter program[2 * max_calls + 8];
+    unsigned short length = 0;
+    const auto emit = [&](sock_filter instruction) { program[length++] = instruction; };
+
+    emit(statement(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, arch)));
+    emit(jump(BPF_JMP | BPF_JEQ | BPF_K, native_architecture, 1, 0));
+    emit(statement(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS));
+    emit(statement(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)));
+    emit(jump(BPF_JMP | BPF_JGE | BPF_K, x32_bit, 0, 1));
+    emit(statement(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS));
+    for (const int call : allowed) {
+        emit(jump(BPF_JMP | BPF_JEQ | BPF_K, static_cast<std::uint32_t>(call), 0, 1));
+        emit(statement(BPF_RET | BPF_K, SECCOMP_RET_ALLOW));
+    }
+    emit(statement(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM));
+
+    if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) {
+        return -1;
+    }
+    const sock_fprog filter{length, program};
+    return static_cast<int>(::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &filter));
+}
+
+} // namespace sandbox
