@@ -22,6 +22,11 @@ class Error : public std::runtime_error {
     [[nodiscard]] const std::string& reason() const noexcept { return reason_; }
     /// One thing to do about it; empty where none is known.
     [[nodiscard]] const std::string& hint() const noexcept { return hint_; }
+    /// What the process exits with: 125, or for a command that cannot be run 126 or 127.
+    [[nodiscard]] int exit_status() const noexcept { return exit_status_; }
+
+  protected:
+    int exit_status_ = 125;
 
   private:
     std::string object_;

@@ -3,6 +3,7 @@
 #include "base/process.hpp"
 
 #include <fcntl.h>
+#include <linux/close_range.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -16,16 +17,6 @@ namespace sandbox {
 
 namespace {
 
-std::vector<char*> pointers(const std::vector<std::string>& strings) {
-    std::vector<char*> result;
-    result.reserve(strings.size() + 1);
-    for (const std::string& text : strings) {
-        result.push_back(const_cast<char*>(text.c_str()));
-    }
-    result.push_back(nullptr);
-    return result;
-}
-
 /// All that the child needs, made before it exists: after vfork the memory is the parent's.
 struct Prepared {
     const char* path;
@@ -38,6 +29,8 @@ struct Prepared {
 };
 
 [[noreturn]] void become(Prepared& prepared) noexcept {
+    // Also what the caller of all this left open for the command (--preserve-fds) is not the helper's.
+    (void)::syscall(SYS_close_range, 3U, ~0U, CLOSE_RANGE_CLOEXEC);
     for (std::size_t i = 0; i < prepared.fd_count; ++i) {
         if (::dup2(prepared.fds[i].source, prepared.fds[i].number) < 0) {
             prepared.failure = errno;
@@ -66,6 +59,16 @@ struct Prepared {
 
 } // namespace
 
+std::vector<char*> exec_pointers(const std::vector<std::string>& strings) {
+    std::vector<char*> result;
+    result.reserve(strings.size() + 1);
+    for (const std::string& text : strings) {
+        result.push_back(const_cast<char*>(text.c_str()));
+    }
+    result.push_back(nullptr);
+    return result;
+}
+
 ChildProcess spawn(const SpawnRequest& request) {
     // Sources are first moved above every wanted number, so that no dup2 in the child destroys a later
     // source.
@@ -80,8 +83,8 @@ ChildProcess spawn(const SpawnRequest& request) {
             check(::fcntl(fd.source, F_DUPFD_CLOEXEC, above), "duplicate a descriptor for", request.path));
         fd.source = moved.back().get();
     }
-    const std::vector<char*> argv = pointers(request.arguments);
-    const std::vector<char*> envp = pointers(request.environment);
+    const std::vector<char*> argv = exec_pointers(request.arguments);
+    const std::vector<char*> envp = exec_pointers(request.environment);
 
     Prepared prepared{
         request.path.c_str(), argv.data(), envp.data(), fds.data(), fds.size(), request.dies_with_parent, 0};

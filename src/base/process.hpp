@@ -32,6 +32,9 @@ struct SpawnRequest {
     bool dies_with_parent = true; ///< PR_SET_PDEATHSIG SIGKILL; a set-uid program clears it on exec
 };
 
+/// What execve(2) takes: pointers into `strings`, which must outlive them, and a closing null.
+std::vector<char*> exec_pointers(const std::vector<std::string>& strings);
+
 /// Starts a program with vfork(2); throws SystemError when it cannot be executed.
 ChildProcess spawn(const SpawnRequest& request);
 

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+// Signals as something to read: signalfd(2).
+#pragma once
+
+#include <signal.h>
+#include <sys/signalfd.h>
+
+#include <initializer_list>
+#include <optional>
+
+#include "base/unique_fd.hpp"
+
+namespace sandbox {
+
+/// Blocks signals and delivers them through a descriptor; the destructor gives the old mask back.
+class SignalSource {
+  public:
+    explicit SignalSource(std::initializer_list<int> signals);
+    explicit SignalSource(const sigset_t& signals);
+    ~SignalSource();
+    SignalSource(const SignalSource&) = delete;
+    SignalSource& operator=(const SignalSource&) = delete;
+
+    /// Readable when a signal waits. Non-blocking.
+    [[nodiscard]] int fd() const noexcept { return fd_.get(); }
+    /// The next waiting signal, if any.
+    std::optional<signalfd_siginfo> take();
+    /// The mask as it was before.
+    [[nodiscard]] const sigset_t& previous_mask() const noexcept { return previous_; }
+
+  private:
+    sigset_t previous_{};
+    UniqueFd fd_;
+};
+
+} // namespace sandbox

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+// The last steps before the command runs: terminal, descriptors, credentials, directory, exec.
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include <climits>
+#include <cstring>
+
+#include "child/child.hpp"
+#include "linux/capabilities.hpp"
+#include "linux/syscalls.hpp"
+
+namespace sandbox {
+
+namespace {
+
+void take_terminal(const Child& child) noexcept {
+    // A session of its own: job control inside, and no way to push input into the caller's (TIOCSTI,
+    // CVE-2017-5226). Pid 1 of a new namespace may lead one already.
+    (void)::setsid();
+    if (child.terminal < 0) {
+        return;
+    }
+    if (::ioctl(child.terminal, TIOCSCTTY, 0) < 0) {
+        fail(child, Stage::terminal);
+    }
+    for (int fd = 0; fd < 3; ++fd) {
+        if (::dup2(child.terminal, fd) < 0) {
+            fail(child, Stage::terminal);
+        }
+    }
+}
+
+void take_credentials(const Child& child) noexcept {
+    const CredentialPlan& wanted = child.plan.credentials;
+    if (wanted.set_groups && ::setgroups(wanted.groups.count, wanted.groups.values) < 0) {
+        fail(child, Stage::credentials);
+    }
+    if (::setresgid(wanted.gid, wanted.gid, wanted.gid) < 0 ||
+        ::setresuid(wanted.uid, wanted.uid, wanted.uid) < 0) {
+        fail(child, Stage::credentials);
+    }
+    // Another user than root has none. setresuid cleared them where it left id 0, but with keep-id it did
+    // not.
+    if (wanted.uid != 0 && set_capabilities(0, 0, 0) < 0) {
+        fail(child, Stage::credentials);
+    }
+}
+
+/// The directory, and the proof that it lies inside: CVE-2024-21626.
+void enter_directory(const Child& child) noexcept {
+    const ProcessPlan& process = child.plan.process;
+    if (::chdir(process.directory) < 0) {
+        fail(child, Stage::directory);
+    }
+    char path[PATH_MAX];
+    if (::getcwd(path, sizeof path) == nullptr || path[0] != '/') {
+        errno = ENOENT;
+        fail(child, Stage::directory);
+    }
+}
+
+/// What the kernel could not run, for the parent to name its architecture.
+void read_header(const char* path, Report& report) noexcept {
+    const int file = ::open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (file >= 0) {
+        (void)!::read(file, report.header, sizeof report.header);
+        (void)::close(file);
+    }
+}
+
+/// As execvp(3): what is missing or may not be run is passed over, the first other failure is the one to
+/// report.
+[[noreturn]] void execute(const Child& child) noexcept {
+    const ProcessPlan& process = child.plan.process;
+    Report report;
+    report.stage = Stage::execute;
+    report.code = ENOENT;
+    for (const char* path : process.candidates) {
+        ::execve(path, process.arguments, process.environment);
+        const int code = errno;
+        if (code == ENOENT || code == ENOTDIR) {
+            // A script or program whose interpreter is missing says ENOENT as well.
+            if (::access(path, F_OK) == 0) {
+                report.found = true;
+                report.code = ENOENT;
+                break;
+            }
+            continue;
+        }
+        report.found = true;
+        report.code = code;
+        if (code != EACCES) {
+            read_header(path, report);
+            break;
+        }
+    }
+    fail_with(child, report);
+}
+
+} // namespace
+
+void become_command(Child& child) noexcept {
+    const ProcessPlan& process = child.plan.process;
+    take_terminal(child);
+    take_credentials(child);
+    enter_directory(child);
+    // Only what was asked for is passed on, whatever the caller's caller had left open.
+    if (sys::cloexec_from(3 + process.preserved_fds) < 0) {
+        fail(child, Stage::execute);
+    }
+    if (::sigprocmask(SIG_SETMASK, &child.command_mask, nullptr) < 0) {
+        fail(child, Stage::execute);
+    }
+    execute(child);
+}
+
+} // namespace sandbox

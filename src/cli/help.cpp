@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+// --help, from the tables.
+#include <algorithm>
+
+#include "base/error.hpp"
+#include "base/text.hpp"
+#include "cli/cli.hpp"
+
+namespace sandbox {
+
+namespace {
+
+struct GroupTitle {
+    OptionGroup group;
+    const char* title;
+};
+constexpr GroupTitle group_titles[] = {{OptionGroup::files, "Files and mounts"},
+                                       {OptionGroup::process, "The process"},
+                                       {OptionGroup::isolation, "Isolation"},
+                                       {OptionGroup::root, "The root and the store"},
+                                       {OptionGroup::general, "General"}};
+
+std::string option_heading(const Option& option) {
+    std::string text = option.letter != 0 ? std::string{"-"} + option.letter + ", " : "    ";
+    text += std::string{"--"} + option.name;
+    if (option.value == OptionValue::required) {
+        text += std::string{" "} + option.value_name;
+    } else if (option.value == OptionValue::after_equals) {
+        text += std::string{"[="} + option.value_name + "]";
+    }
+    return text;
+}
+
+std::string option_list() {
+    constexpr std::size_t column = 38;
+    std::string text;
+    for (const auto& [group, title] : group_titles) {
+        text += "\n" + std::string{title} + ":\n";
+        for (const Option& option : option_table()) {
+            if (option.group != group) {
+                continue;
+            }
+            std::string line = "  " + option_heading(option);
+            line += line.size() + 2 > column ? "\n" + std::string(column, ' ')
+                                             : std::string(column - line.size(), ' ');
+            text += line + option.help + "\n";
+        }
+    }
+    return text + "      --help                          this text\n";
+}
+
+constexpr const char* image_help =
+    "\nIMAGE is a root file system: a tar of one (compressed or not), a directory that holds one, or the "
+    "word\n"
+    "host for this machine's own root, read-only.\n";
+
+} // namespace
+
+std::string help_text(const std::string& command) {
+    if (!command.empty()) {
+        const Command* found = find_command(command);
+        if (found == nullptr) {
+            throw UsageError("help " + printable(command), "no such command", "sandbox help lists them");
+        }
+        std::string text = "usage: sandbox " + command + " " + found->usage + "\n\n" + found->summary + "\n";
+        return command == "help" ? text : text + image_help + option_list();
+    }
+    std::string text =
+        "usage: sandbox COMMAND [OPTIONS] ...\n\nA rootless sandbox: a shell or a command in an image, "
+        "without sudo.\n\n";
+    for (const Command& entry : command_table()) {
+        const std::string name = entry.name;
+        text +=
+            "  " + name + std::string(8 - std::min<std::size_t>(name.size(), 7), ' ') + entry.summary + "\n";
+    }
+    return text +
+           "\n  sandbox shell alpine.tar                  a shell, root inside\n"
+           "  sandbox run alpine.tar -- uname -a        one command\n"
+           "  sandbox run --workspace host make         this machine's tools, only this directory writable\n"
+           "\nsandbox help run lists all options; sandbox --version the version.\n";
+}
+
+} // namespace sandbox

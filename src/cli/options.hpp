@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+// The one table of options: parser, --help, config files, man page and completions all follow it.
+#pragma once
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/log.hpp"
+#include "spec/spec.hpp"
+
+namespace sandbox {
+
+/// Everything a command line says.
+struct Invocation {
+    std::string command; ///< "shell", "run", "help" or "version"
+    std::string topic;   ///< help: the command it is asked about; may be empty
+    Spec spec;
+    std::string root; ///< --root; empty: the default store
+    LogLevel log_level = LogLevel::warn;
+    std::vector<std::string> config_files; ///< --config
+};
+
+/// What values are read against.
+struct ParseContext {
+    std::string directory; ///< the working directory, for relative paths; may be empty
+};
+
+enum class OptionValue {
+    none,         ///< a switch
+    required,     ///< --name VALUE or --name=VALUE
+    after_equals, ///< --name or --name=VALUE; never the next word
+};
+
+enum class OptionGroup { files, process, isolation, root, general };
+
+struct Option {
+    const char* name; ///< long name without dashes
+    char letter;      ///< short name, or 0
+    OptionValue value;
+    const char* value_name; ///< for --help
+    const char* help;       ///< one line
+    OptionGroup group;
+    /// Stores a value; throws UsageError. Switches get "true" or, from a config file, what stands there.
+    void (*apply)(Invocation& invocation, const std::string& value, const ParseContext& context);
+};
+
+/// In the order of --help.
+std::span<const Option> option_table();
+
+/// nullptr where there is none.
+const Option* find_option(std::string_view name);
+const Option* find_option(char letter);
+
+struct Command {
+    const char* name;
+    const char* usage; ///< what follows "sandbox NAME"
+    const char* summary;
+};
+
+std::span<const Command> command_table();
+const Command* find_command(std::string_view name);
+
+} // namespace sandbox

@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: Apache-2.0
+// The command line: which words are options is decided here, what they mean by Boost.Program_options' rules
+// for long and short names and by the table.
+#include <fcntl.h>
+
+#include <boost/program_options.hpp>
+
+#include "base/error.hpp"
+#include "base/files.hpp"
+#include "base/text.hpp"
+#include "cli/cli.hpp"
+
+namespace sandbox {
+
+namespace po = boost::program_options;
+
+namespace {
+
+/// The words before the first positional one, each option with its value as one word, and the rest.
+struct SplitArguments {
+    std::vector<std::string> options; ///< "--name=value"
+    std::vector<std::string> positional;
+    bool help = false;
+};
+
+std::size_t edit_distance(std::string_view a, std::string_view b) {
+    std::vector<std::size_t> row(b.size() + 1);
+    for (std::size_t j = 0; j <= b.size(); ++j) {
+        row[j] = j;
+    }
+    for (std::size_t i = 1; i <= a.size(); ++i) {
+        std::size_t diagonal = row[0];
+        row[0] = i;
+        for (std::size_t j = 1; j <= b.size(); ++j) {
+            const std::size_t changed = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
+            diagonal = row[j];
+            row[j] = std::min({row[j] + 1, row[j - 1] + 1, changed});
+        }
+    }
+    return row.back();
+}
+
+std::string nearest_option(std::string_view name) {
+    std::string best;
+    std::size_t best_distance = 3;
+    for (const Option& option : option_table()) {
+        const std::size_t distance = edit_distance(name, option.name);
+        if (distance < best_distance) {
+            best_distance = distance;
+            best = option.name;
+        }
+    }
+    return best;
+}
+
+[[noreturn]] void refuse_unknown(const std::string& word, std::string_view name) {
+    const std::string nearest = nearest_option(name);
+    throw UsageError(printable(word), "no such option",
+                     nearest.empty() ? "sandbox help run lists them all" : "did you mean --" + nearest + "?");
+}
+
+class Splitter {
+  public:
+    explicit Splitter(const std::vector<std::string>& words) : words_(words) {}
+
+    SplitArguments split() {
+        for (; next_ < words_.size(); ++next_) {
+            const std::string& word = words_[next_];
+            if (word == "--") {
+                break; // stays: it separates the image's words from the command's
+            }
+            if (word == "--help") {
+                result_.help = true;
+            } else if (word.starts_with("--")) {
+                take_long(word);
+            } else if (word.size() > 1 && word.front() == '-') {
+                take_letters(word);
+            } else {
+                break;
+            }
+        }
+        result_.positional.assign(words_.begin() + static_cast<std::ptrdiff_t>(next_), words_.end());
+        return std::move(result_);
+    }
+
+  private:
+    void add(const Option& option, const std::string& value) {
+        result_.options.push_back("--" + std::string{option.name} + "=" + value);
+    }
+
+    /// The next word, which must be there.
+    const std::string& take_value(const Option& option) {
+        if (next_ + 1 >= words_.size()) {
+            throw UsageError("--" + std::string{option.name}, "needs a value",
+                             "--" + std::string{option.name} + " " + option.value_name);
+        }
+        return words_[++next_];
+    }
+
+    void take_long(const std::string& word) {
+        const auto equals = word.find('=');
+        const std::string name = word.substr(2, equals == std::string::npos ? equals : equals - 2);
+        const Option* option = find_option(name);
+        if (option == nullptr) {
+            refuse_unknown(word.substr(0, equals), name);
+        }
+        if (equals != std::string::npos) {
+            add(*option, word.substr(equals + 1));
+        } else if (option->value == OptionValue::required) {
+            add(*option, take_value(*option));
+        } else {
+            add(*option, option->value == OptionValue::none ? "true" : "");
+        }
+    }
+
+    /// "-it", "-v SRC:DST", "-vSRC:DST"
+    void take_letters(const std::string& word) {
+        for (std::size_t i = 1; i < word.size(); ++i) {
+            const Option* option = find_option(word[i]);
+            if (option == nullptr) {
+                refuse_unknown("-" + word.substr(i, 1), word.substr(i, 1));
+            }
+            if (option->value == OptionValue::none) {
+                add(*option, "true");
+                continue;
+            }
+            add(*option, i + 1 < word.size() ? word.substr(i + 1) : take_value(*option));
+            return;
+        }
+    }
+
+    const std::vector<std::string>& words_;
+    std::size_t next_ = 0;
+    SplitArguments result_;
+};
+
+std::vector<GivenOption> parse_words(const std::vector<std::string>& words) {
+    po::options_description description;
+    for (const Option& option : option_table()) {
+        description.add_options()(option.name, po::value<std::string>());
+    }
+    // Names in full only: a shortened one would change its meaning when the table grows.
+    const int style = po::command_line_style::allow_long | po::command_line_style::long_allow_adjacent;
+    std::vector<GivenOption> given;
+    try {
+        for (const po::option& parsed :
+             po::command_line_parser(words).options(description).style(style).run().options) {
+            given.push_back(
+                {find_option(parsed.string_key), parsed.value.empty() ? "" : parsed.value.front()});
+        }
+    } catch (const po::error& error) {
+        throw UsageError("command line", printable(error.what()));
+    }
+    return given;
+}
+
+void apply(const std::vector<GivenOption>& given, Invocation& invocation, const ParseContext& context) {
+    for (const auto& [option, value] : given) {
+        option->apply(invocation, value, context);
+    }
+}
+
+void apply_file(const std::string& path, const std::string& text, Invocation& invocation,
+                const ParseContext& context) {
+    apply(parse_config(text, path), invocation, context);
+}
+
+/// IMAGE, then the command's words; a "--" between them, or before both, says nothing more.
+void take_positional(const std::vector<std::string>& words, Invocation& invocation) {
+    auto word = words.begin();
+    if (word != words.end() && *word != "--") {
+        invocation.spec.sandbox.image = *word++;
+    }
+    if (word != words.end() && *word == "--") {
+        ++word;
+        if (invocation.spec.sandbox.image.empty() && invocation.command == "run" && word != words.end()) {
+            invocation.spec.sandbox.image = *word++;
+        }
+    } else if (invocation.command == "shell" && word != words.end()) {
+        throw UsageError("shell " + printable(*word), "a shell takes no command",
+                         "sandbox run " + printable(invocation.spec.sandbox.image) + " " + printable(*word) +
+                             " runs one; arguments for the shell come after --");
+    }
+    invocation.spec.process.command.assign(word, words.end());
+}
+
+void finish(Invocation& invocation) {
+    ProcessSpec& process = invocation.spec.process;
+    process.is_shell = invocation.command == "shell";
+    if (process.is_shell && invocation.spec.sandbox.image.empty()) {
+        invocation.spec.sandbox.image = "host";
+    }
+    if (!process.is_shell && invocation.spec.sandbox.image.empty()) {
+        throw UsageError("run", "no image is named",
+                         "sandbox run IMAGE COMMAND, where IMAGE is a tar, a directory or host");
+    }
+    if (process.entrypoint && !process.entrypoint->empty()) {
+        process.command.insert(process.command.begin(), *process.entrypoint);
+    }
+    if (!process.is_shell && process.command.empty()) {
+        throw UsageError("run " + printable(invocation.spec.sandbox.image), "no command is named",
+                         "sandbox run IMAGE COMMAND; sandbox shell IMAGE opens a shell");
+    }
+}
+
+} // namespace
+
+Invocation parse_invocation(const std::vector<std::string>& arguments, const ParseContext& context,
+                            const std::string& user_config) {
+    Invocation invocation;
+    if (!arguments.empty() && arguments.front() == "--version") {
+        invocation.command = "version";
+        return invocation;
+    }
+    // Options may stand before the command's name too.
+    SplitArguments before = Splitter{arguments}.split();
+    if (before.positional.empty()) {
+        invocation.command = "help";
+        return invocation;
+    }
+    invocation.command = before.positional.front();
+    before.positional.erase(before.positional.begin());
+    if (find_command(invocation.command) == nullptr) {
+        throw UsageError(printable(invocation.command), "no such command", "sandbox help lists them");
+    }
+    if (invocation.command == "help") {
+        invocation.topic = before.positional.empty() ? "" : before.positional.front();
+        return invocation;
+    }
+    const SplitArguments after = Splitter{before.positional}.split();
+    if (before.help || after.help) {
+        invocation.topic = invocation.command;
+        invocation.command = "help";
+        return invocation;
+    }
+    std::vector<std::string> words = before.options;
+    words.insert(words.end(), after.options.begin(), after.options.end());
+    const std::vector<GivenOption> given = parse_words(words);
+
+    if (const auto text = user_config.empty() ? std::nullopt : read_file_if_exists(AT_FDCWD, user_config)) {
+        apply_file(user_config, *text, invocation, context);
+    }
+    for (const auto& [option, value] : given) {
+        if (option->name == std::string_view{"config"}) {
+            apply_file(value, read_file(AT_FDCWD, value), invocation, context);
+        }
+    }
+    apply(given, invocation, context);
+    take_positional(after.positional, invocation);
+    finish(invocation);
+    return invocation;
+}
+
+} // namespace sandbox

@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which ids, and by which way.
+#include "idmap/mapping.hpp"
+
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <pwd.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include <optional>
+
+#include "base/error.hpp"
+#include "base/files.hpp"
+#include "base/process.hpp"
+#include "base/text.hpp"
+#include "idmap/domain.hpp"
+#include "idmap/subid.hpp"
+#include "linux/capabilities.hpp"
+
+namespace sandbox {
+
+namespace {
+
+constexpr const char* range_hint =
+    "sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 \"$USER\"";
+
+std::string user_name_of(uid_t uid) {
+    const passwd* entry = ::getpwuid(uid);
+    return entry != nullptr ? entry->pw_name : std::to_string(uid);
+}
+
+/// Whether this process may write any map itself: it holds both capabilities where it is. capabilities(7).
+bool holds_map_capabilities() {
+    const CapabilityMask needed = capability_bit(CAP_SETUID) | capability_bit(CAP_SETGID);
+    return (permitted_capabilities() & needed) == needed;
+}
+
+bool in_initial_user_namespace() {
+    return read_file(AT_FDCWD, "/proc/self/uid_map").find("4294967295") != std::string::npos;
+}
+
+/// Every id this process itself has, mapped to the same number: for root inside another sandbox.
+IdMaps identity_of_own_maps() {
+    const auto identity = [](const char* path) {
+        IdMap map = parse_map(read_file(AT_FDCWD, path)).value_or(IdMap{});
+        for (IdMapLine& line : map) {
+            line.outside = line.inside;
+        }
+        return map;
+    };
+    return {identity("/proc/self/uid_map"), identity("/proc/self/gid_map")};
+}
+
+bool is_single_kind(MapKind kind) {
+    return kind == MapKind::single_root || kind == MapKind::single_self;
+}
+
+bool keeps_id(MapKind kind) {
+    return kind == MapKind::keep_id || kind == MapKind::single_self;
+}
+
+IdMaps maps_for(const MappingRequest& request, MapKind kind, const SubIds& ranges) {
+    const auto make = keeps_id(kind) ? keep_id : root_is_you;
+    const SubIds used = is_single_kind(kind) ? SubIds{} : ranges;
+    return {make(request.uid, used.uid), make(request.gid, used.gid)};
+}
+
+/// FNV-1a: names a directory, protects nothing.
+std::string short_hash(std::string_view text) {
+    std::uint64_t hash = 0xcbf29ce484222325ULL;
+    for (const char c : text) {
+        hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3ULL;
+    }
+    std::string digits;
+    for (int shift = 60; shift >= 0; shift -= 4) {
+        digits += "0123456789abcdef"[(hash >> shift) & 15];
+    }
+    return digits;
+}
+
+std::string key_of(const IdMaps& maps, MapKind kind) {
+    const char* const names[] = {"root", "keep", "single", "self"};
+    return std::string{names[static_cast<int>(kind)]} + "-" +
+           short_hash(map_text(maps.uid) + "," + map_text(maps.gid));
+}
+
+Mapping single_mapping(const MappingRequest& request) {
+    Mapping mapping;
+    mapping.kind = keeps_id(request.kind) ? MapKind::single_self : MapKind::single_root;
+    mapping.maps = maps_for(request, mapping.kind, {});
+    mapping.way = MapWay::self;
+    mapping.key = key_of(mapping.maps, mapping.kind);
+    return mapping;
+}
+
+/// Root, on a host or inside another sandbox: no helper is needed.
+Mapping privileged_mapping(const MappingRequest& request) {
+    const SubIds ranges = find_subids(user_name_of(request.uid), request.uid);
+    Mapping mapping;
+    mapping.kind = request.kind;
+    mapping.way = MapWay::direct;
+    if (ranges.usable()) {
+        mapping.maps = maps_for(request, request.kind, ranges);
+    } else if (!in_initial_user_namespace() && request.uid == 0) {
+        mapping.maps = identity_of_own_maps();
+    } else {
+        return single_mapping(request);
+    }
+    mapping.written = mapping.maps;
+    mapping.key = key_of(mapping.maps, mapping.kind);
+    return mapping;
+}
+
+/// Empty where the helper can do its work; otherwise why not.
+std::string helper_trouble(const char* path) {
+    struct stat status {};
+    if (::stat(path, &status) < 0) {
+        return std::string{path} + " is not installed";
+    }
+    const bool set_uid = status.st_uid == 0 && (status.st_mode & S_ISUID) != 0;
+    char capability[64];
+    if (!set_uid && ::getxattr(path, "security.capability", capability, sizeof capability) <= 0) {
+        return std::string{path} + " is neither set-uid root nor has file capabilities";
+    }
+    return {};
+}
+
+std::string mapping_trouble(const SubIds& ranges, const std::string& user_name, std::string& hint) {
+    for (const char* helper : {"/usr/bin/newuidmap", "/usr/bin/newgidmap"}) {
+        std::string trouble = helper_trouble(helper);
+        if (!trouble.empty()) {
+            hint = "install the package uidmap (Debian) or shadow-utils (Fedora) again";
+            return trouble;
+        }
+    }
+    if (!ranges.usable()) {
+        hint = range_hint;
+        return user_name + " has no line in " + (ranges.uid.empty() ? "/etc/subuid" : "/etc/subgid");
+    }
+    return {};
+}
+
+void run_helpers(pid_t child, const IdMaps& maps) {
+    struct Helper {
+        const char* path;
+        const IdMap& map;
+        Pipe messages;
+        ChildProcess process;
+    };
+    Helper helpers[] = {{"/usr/bin/newuidmap", maps.uid, make_pipe(), {}},
+                        {"/usr/bin/newgidmap", maps.gid, make_pipe(), {}}};
+    // Side by side: each costs more than a millisecond just to start.
+    for (Helper& helper : helpers) {
+        SpawnRequest request;
+        request.path = helper.path;
+        request.arguments = {helper.path, std::to_string(child)};
+        for (const IdMapLine& line : helper.map) {
+            for (const std::uint32_t number : {line.inside, line.outside, line.count}) {
+                request.arguments.push_back(std::to_string(number));
+            }
+        }
+        request.fds = {{helper.messages.write.get(), 2}};
+        helper.process = spawn(request);
+        helper.messages.write.reset();
+    }
+    std::string complaint;
+    for (Helper& helper : helpers) {
+        const std::string said = read_all(helper.messages.read.get(), helper.path);
+        if (wait_for(helper.process) != 0 && complaint.empty()) {
+            complaint = said.empty() ? std::string{helper.path} + " failed" : std::string{trim(said)};
+        }
+    }
+    if (!complaint.empty()) {
+        throw Error("user namespace", printable(complaint),
+                    "compare /etc/subuid and /etc/subgid with what is asked for, or use --userns single");
+    }
+}
+
+void write_map_file(pid_t child, const char* name, const std::string& text) {
+    const std::string path = "/proc/" + std::to_string(child) + "/" + name;
+    const UniqueFd file{check(::open(path.c_str(), O_WRONLY | O_CLOEXEC), "open", path)};
+    // One write: the kernel takes a map whole or not at all.
+    check(::write(file.get(), text.data(), text.size()), "write the id map", path);
+}
+
+} // namespace
+
+Mapping prepare_mapping(const MappingRequest& request, const Log& log) {
+    if (is_single_kind(request.kind)) {
+        return single_mapping(request);
+    }
+    if (holds_map_capabilities()) {
+        return privileged_mapping(request);
+    }
+    Domain domain{request.uid, request.gid, request.fallback_run_directory};
+    Mapping mapping;
+    mapping.kind = request.kind;
+    // The warm path: a domain that is there vouches for its ranges, and nothing of /etc need be read.
+    if (request.use_domain && !request.dry) {
+        if (const auto ranges = domain.join_if_exists()) {
+            mapping.maps = maps_for(request, request.kind, *ranges);
+        }
+    }
+    if (mapping.maps.uid.empty()) {
+        const std::string user_name = user_name_of(request.uid);
+        const SubIds ranges = find_subids(user_name, request.uid);
+        std::string hint;
+        const std::string trouble = mapping_trouble(ranges, user_name, hint);
+        if (!trouble.empty()) {
+            log.note(trouble +
+                     "; only one id is mapped: files of other owners appear as yours or as nobody's, and "
+                     "programs that change users (apt, sshd) may fail\nhint: " +
+                     hint);
+            return single_mapping(request);
+        }
+        mapping.maps = maps_for(request, request.kind, ranges);
+        if (request.use_domain && !request.dry) {
+            domain.make_and_join(ranges, log);
+        }
+    }
+    mapping.key = key_of(mapping.maps, mapping.kind);
+    mapping.way = MapWay::helpers;
+    if (domain.joined()) {
+        const auto uid = express_in(mapping.maps.uid, domain.maps().uid);
+        const auto gid = express_in(mapping.maps.gid, domain.maps().gid);
+        if (!uid || !gid) {
+            throw Error("domain", "its id map does not hold the wanted ids", "try again with --domain off");
+        }
+        mapping.way = MapWay::direct;
+        mapping.written = {*uid, *gid};
+    }
+    return mapping;
+}
+
+void write_maps(pid_t child, const Mapping& mapping) {
+    switch (mapping.way) {
+        case MapWay::self:
+            return;
+        case MapWay::direct:
+            write_map_file(child, "uid_map", map_text(mapping.written.uid));
+            write_map_file(child, "gid_map", map_text(mapping.written.gid));
+            return;
+        case MapWay::helpers:
+            run_helpers(child, mapping.maps);
+            return;
+    }
+}
+
+} // namespace sandbox

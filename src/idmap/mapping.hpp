@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+// Decides which ids a user namespace gets and who writes its maps, and writes them.
+#pragma once
+
+#include <sys/types.h>
+
+#include <string>
+
+#include "base/log.hpp"
+#include "idmap/id_map.hpp"
+
+namespace sandbox {
+
+/// What is wanted of the ids inside.
+enum class MapKind {
+    root_is_you, ///< 0 is the caller, 1.. are subordinate ids; one id where there are none
+    keep_id,     ///< the caller keeps its id, the rest are subordinate ids; one id where there are none
+    single_root, ///< 0 is the caller, and nothing else
+    single_self, ///< the caller is itself, and nothing else
+};
+
+/// How a map gets into /proc/PID/uid_map.
+enum class MapWay {
+    self,    ///< the child itself: a single id needs no privilege, user_namespaces(7)
+    direct,  ///< the parent, which holds CAP_SETUID and CAP_SETGID in its own user namespace
+    helpers, ///< newuidmap(1) and newgidmap(1), set-uid or with file capabilities
+};
+
+struct Mapping {
+    MapKind kind = MapKind::single_root;
+    IdMaps maps; ///< outside ids as seen where `sandbox` was started
+    MapWay way = MapWay::self;
+    IdMaps written; ///< for `direct`: the same, in the ids of the namespace the process is in now
+    std::string
+        key; ///< names the kind and the ids: trees extracted under one key fit every sandbox of that key
+};
+
+struct MappingRequest {
+    uid_t uid =
+        0; ///< the caller's effective ids as they were at the start: joining a domain changes how they read
+    gid_t gid = 0;
+    MapKind kind = MapKind::root_is_you;
+    bool use_domain = true; ///< join, or make, the caller's domain where newuidmap would be needed
+    bool dry = false;       ///< decide only: no process is made, no namespace entered
+    std::string fallback_run_directory; ///< for the domain's state where XDG_RUNTIME_DIR is unusable
+};
+
+/// Decides the maps. May move the calling process into the caller's domain (then `way` is direct); the
+/// process must be single-threaded. Without a usable range it falls back to a single id and notes that.
+Mapping prepare_mapping(const MappingRequest& request, const Log& log);
+
+/// Writes the maps of `child`, which waits in its new user namespace; nothing to do for MapWay::self.
+/// The child must stay unreaped until this returns: the helpers are told its pid by number.
+void write_maps(pid_t child, const Mapping& mapping);
+
+} // namespace sandbox

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+// Why the kernel refuses a user namespace: its errno does not say, its settings do.
+#pragma once
+
+#include "base/error.hpp"
+
+namespace sandbox {
+
+/// An Error that names the setting in the way and how to change it.
+/// @param code the errno of clone(2), unshare(2), or of the first privileged step inside the namespace: where
+/// AppArmor restricts user namespaces they can be made, and are then without power
+Error user_namespace_failure(int code);
+
+/// Whether AppArmor takes the capabilities of new user namespaces away (Ubuntu 23.10 and later).
+bool apparmor_restricts_user_namespaces();
+
+} // namespace sandbox

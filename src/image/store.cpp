@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+// Opening the store.
+#include "image/store.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/error.hpp"
+#include "base/files.hpp"
+#include "base/text.hpp"
+
+namespace sandbox {
+
+namespace {
+
+constexpr const char* layout_version = "1";
+constexpr const char* root_hint = "choose another place with --root DIR or SANDBOX_ROOT";
+
+} // namespace
+
+Store::Store(const std::string& root) : path_(root) {
+    constexpr int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
+    root_ = UniqueFd{::open(path_.c_str(), flags)};
+    if (!root_.valid() && errno == ENOENT) {
+        make_root();
+        root_ = UniqueFd{::open(path_.c_str(), flags)};
+    }
+    if (!root_.valid()) {
+        throw SystemError(errno, "open the store", path_, root_hint);
+    }
+    struct stat status {};
+    check(::fstat(root_.get(), &status), "look at", path_);
+    if (status.st_uid != ::geteuid()) {
+        throw UsageError(path_, "the store belongs to another user", root_hint);
+    }
+    if ((status.st_mode & 077) != 0) {
+        throw UsageError(path_, "the store is open to other users", "chmod 700 " + path_);
+    }
+    check_version();
+}
+
+void Store::make_root() {
+    for (auto slash = path_.find('/', 1); slash != std::string::npos; slash = path_.find('/', slash + 1)) {
+        (void)::mkdir(path_.substr(0, slash).c_str(), 0700); // the last one, below, tells what is wrong
+    }
+    if (::mkdir(path_.c_str(), 0700) < 0 && errno != EEXIST) {
+        throw SystemError(errno, "make the store", path_, root_hint);
+    }
+}
+
+void Store::check_version() {
+    const auto version = read_file_if_exists(fd(), "version");
+    if (!version) {
+        try {
+            write_file_atomically(fd(), "version", std::string{layout_version} + "\n");
+        } catch (const SystemError& error) {
+            throw SystemError(error.code(), "write to the store", path_, root_hint);
+        }
+    } else if (trim(*version) != layout_version) {
+        throw UsageError(
+            path_,
+            "the store has layout " + printable(trim(*version)) + ", this sandbox knows " + layout_version,
+            root_hint);
+    }
+}
+
+UniqueFd Store::open_directory(int parent, const std::string& name) const {
+    constexpr int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+    UniqueFd directory{::openat(parent, name.c_str(), flags)};
+    if (!directory.valid() && errno == ENOENT) {
+        if (::mkdirat(parent, name.c_str(), 0700) < 0 && errno != EEXIST) {
+            throw SystemError(errno, "make a directory in the store", path_, root_hint);
+        }
+        directory = UniqueFd{::openat(parent, name.c_str(), flags)};
+    }
+    check(directory.get(), "open a directory of the store", path_ + "/.../" + name);
+    return directory;
+}
+
+std::string default_store_path(const std::string& sandbox_root, const std::string& xdg_data_home,
+                               const std::string& home) {
+    if (!sandbox_root.empty()) {
+        return sandbox_root;
+    }
+    if (xdg_data_home.starts_with('/')) {
+        return xdg_data_home + "/sandbox";
+    }
+    if (home.empty()) {
+        throw UsageError("HOME", "not set, so there is no place for the store", root_hint);
+    }
+    return home + "/.local/share/sandbox";
+}
+
+} // namespace sandbox

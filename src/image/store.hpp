@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// The store on disk: where image trees and the working directories of runs lie.
+//
+//   ROOT/version                 the layout's number
+//   ROOT/tars/KEY                an archive file that was imported, by what stat(2) says of it: its layer
+//   ROOT/layers/SHA256/MAP/root  a tree, by the digest of its uncompressed tar and the kind of id map
+//   ROOT/tmp/NAME                an import under way; whoever holds its lock is alive
+//   ROOT/runs/MAP/N              upper and work of a running sandbox, recycled; locked while in use
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "base/unique_fd.hpp"
+
+namespace sandbox {
+
+/// An open store. Its root is mode 0700 and the caller's, checked when it is opened: other users must not
+/// reach the set-uid files of its trees.
+class Store {
+  public:
+    /// Opens ROOT, and makes it where it is missing.
+    explicit Store(const std::string& root);
+
+    [[nodiscard]] int fd() const noexcept { return root_.get(); }
+    [[nodiscard]] const std::string& path() const noexcept { return path_; }
+
+    /// Makes a directory below the root, mode 0700, unless it is there. @param name one component
+    UniqueFd open_directory(int parent, const std::string& name) const;
+
+  private:
+    void make_root();
+    void check_version();
+
+    std::string path_;
+    UniqueFd root_;
+};
+
+/// $SANDBOX_ROOT, $XDG_DATA_HOME/sandbox or ~/.local/share/sandbox; empty arguments count as unset.
+std::string default_store_path(const std::string& sandbox_root, const std::string& xdg_data_home,
+                               const std::string& home);
+
+} // namespace sandbox

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+// sandbox: the only place that prints an error, and exits.
+#include <fcntl.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <exception>
+
+#include "base/error.hpp"
+#include "base/files.hpp"
+#include "base/text.hpp"
+#include "cli/cli.hpp"
+#include "image/image.hpp"
+#include "linux/syscalls.hpp"
+#include "start.hpp"
+
+extern char** environ;
+
+namespace sandbox {
+
+namespace {
+
+constexpr int status_failed = 125;
+
+/// The three standard descriptors are there: what is opened later must not take their place.
+void fill_standard_descriptors() {
+    while (true) {
+        const int fd = ::open("/dev/null", O_RDWR);
+        if (fd < 0 || fd > STDERR_FILENO) {
+            (void)::close(fd);
+            return;
+        }
+    }
+}
+
+std::string working_directory() {
+    char path[4096];
+    return ::getcwd(path, sizeof path) != nullptr && path[0] == '/' ? path : "";
+}
+
+int run_invocation(const std::vector<std::string>& arguments) {
+    const Environment caller = environment_of_caller(environ);
+    const auto variable = [&](const char* name) {
+        const std::string* value = caller.find(name);
+        return value != nullptr ? *value : std::string{};
+    };
+    const Invocation invocation = parse_invocation(
+        arguments, {working_directory()}, user_config_path(variable("XDG_CONFIG_HOME"), variable("HOME")));
+    if (invocation.command == "version") {
+        write_all(STDOUT_FILENO, "sandbox " SANDBOX_VERSION "\n", "stdout");
+        return 0;
+    }
+    if (invocation.command == "help") {
+        write_all(STDOUT_FILENO, help_text(invocation.topic), "stdout");
+        return 0;
+    }
+    // What the caller left open beyond these is nobody's business below.
+    check(sys::cloexec_from(3 + invocation.spec.process.preserved_fds), "close", "inherited descriptors");
+    return start_sandbox(invocation, caller);
+}
+
+void print_error(const Error& error) {
+    std::string text = std::string{"sandbox: "} + error.what() + "\n";
+    if (!error.hint().empty()) {
+        text += "hint: " + error.hint() + "\n";
+    }
+    (void)!::write(STDERR_FILENO, text.data(), text.size()); // nowhere else to say it
+}
+
+} // namespace
+
+} // namespace sandbox
+
+int main(int argc, char** argv) {
+    using namespace sandbox;
+    fill_standard_descriptors();
+    try {
+        return run_invocation({argv + (argc > 0 ? 1 : 0), argv + argc});
+    } catch (const Interrupted& interrupted) {
+        return 128 + interrupted.signal;
+    } catch (const Error& error) {
+        print_error(error);
+        return error.exit_status();
+    } catch (const std::exception& error) {
+        print_error(Error("internal error", error.what()));
+    }
+    return status_failed;
+}

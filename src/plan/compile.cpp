@@ -1,0 +1,339 @@
+// SPDX-License-Identifier: Apache-2.0
+// The decisions behind a Plan.
+#include "plan/compile.hpp"
+
+#include <linux/sched.h>
+#include <sys/mount.h>
+
+#include <algorithm>
+
+#include "base/error.hpp"
+#include "base/text.hpp"
+#include "spec/validate.hpp"
+
+namespace sandbox {
+
+namespace {
+
+constexpr unsigned tap_mtu = 65520; // the largest that libslirp takes
+
+bool lies_below(const std::string& path, const std::string& directory) {
+    return path == directory ||
+           (path.starts_with(directory) && (directory == "/" || path[directory.size()] == '/'));
+}
+
+} // namespace
+
+struct CompiledPlan::Memory final : TextKeeper {
+    Plan plan;
+    std::deque<std::string> texts;
+    std::deque<std::vector<const char*>> lists;
+    std::deque<std::vector<char*>> vectors;
+    std::vector<Step> steps;
+    std::vector<gid_t> groups;
+
+    const char* keep(std::string text) override { return texts.emplace_back(std::move(text)).c_str(); }
+
+    Run<const char*> keep_list(const std::vector<std::string>& values) {
+        std::vector<const char*>& list = lists.emplace_back();
+        for (const std::string& value : values) {
+            list.push_back(keep(value));
+        }
+        return {list.data(), list.size()};
+    }
+
+    char* const* keep_vector(const std::vector<std::string>& values) {
+        std::vector<char*>& vector = vectors.emplace_back();
+        for (const std::string& value : values) {
+            vector.push_back(texts.emplace_back(value).data());
+        }
+        vector.push_back(nullptr);
+        return vector.data();
+    }
+};
+
+CompiledPlan::CompiledPlan() : memory_(std::make_unique<Memory>()) {}
+CompiledPlan::CompiledPlan(CompiledPlan&&) noexcept = default;
+CompiledPlan& CompiledPlan::operator=(CompiledPlan&&) noexcept = default;
+CompiledPlan::~CompiledPlan() = default;
+
+const Plan& CompiledPlan::plan() const noexcept {
+    return memory_->plan;
+}
+
+namespace {
+
+std::uint64_t clone_flags(const SandboxSpec& sandbox) {
+    static constexpr std::pair<Namespace, std::uint64_t> flags[] = {{Namespace::pid, CLONE_NEWPID},
+                                                                    {Namespace::net, CLONE_NEWNET},
+                                                                    {Namespace::ipc, CLONE_NEWIPC},
+                                                                    {Namespace::uts, CLONE_NEWUTS},
+                                                                    {Namespace::cgroup, CLONE_NEWCGROUP}};
+    std::uint64_t result = CLONE_NEWUSER | CLONE_NEWNS;
+    for (const auto& [kind, flag] : flags) {
+        result |= shares(sandbox, kind) ? 0 : flag;
+    }
+    return result;
+}
+
+/// The kernel takes a range of ids that are mapped, and refuses one that is not.
+std::string ping_group_range(const IdMap& gids) {
+    const auto widest = std::max_element(
+        gids.begin(), gids.end(), [](const IdMapLine& a, const IdMapLine& b) { return a.count < b.count; });
+    // Lines that follow each other inside count as one range.
+    std::uint32_t first = widest->inside;
+    std::uint32_t last = widest->inside + (widest->count - 1);
+    for (const IdMapLine& line : gids) {
+        if (line.inside + line.count == first) {
+            first = line.inside;
+        }
+    }
+    return std::to_string(first) + " " + std::to_string(last);
+}
+
+NetworkPlan network_plan(const SandboxSpec& sandbox, const Mapping& mapping, TextKeeper& texts) {
+    NetworkPlan network;
+    network.loopback = !shares(sandbox, Namespace::net);
+    network.tap = network.loopback && sandbox.network == Network::slirp;
+    network.mtu = tap_mtu;
+    network.ping_group_range = texts.keep(ping_group_range(mapping.maps.gid));
+    return network;
+}
+
+RootKind root_kind(RootStorage storage) {
+    switch (storage) {
+        case RootStorage::overlay_disk:
+        case RootStorage::overlay_tmpfs:
+            return RootKind::overlay;
+        case RootStorage::fuse_overlay:
+            return RootKind::fuse_overlay;
+        case RootStorage::host_bind:
+        case RootStorage::copy:
+            break;
+    }
+    return RootKind::bind;
+}
+
+/// What is the sandbox's own although its root is not to be written.
+void add_private_directories(const PlanInputs& inputs, const IdFacts& ids, TextKeeper& texts,
+                             std::vector<Step>& steps) {
+    const bool is_host = inputs.rootfs.storage == RootStorage::host_bind;
+    if (!is_host && !inputs.spec.sandbox.read_only) {
+        return;
+    }
+    const std::string owner = ids.root_mapped ? ",uid=0,gid=0" : "";
+    const std::pair<const char*, const char*> directories[] = {
+        {"/run", "mode=0755"}, {"/tmp", "mode=1777"}, {"/var/tmp", "mode=1777"}};
+    for (const auto& [path, mode] : directories) {
+        Step step;
+        step.kind = StepKind::file_system;
+        step.source = "tmpfs";
+        step.target = path;
+        step.mount_flags = MS_NOSUID | MS_NODEV;
+        step.options = texts.keep(mode + owner);
+        step.behaviour = step_optional;
+        steps.push_back(step);
+    }
+}
+
+/// The caller's home in a sandbox of the host's root.
+void add_home(const PlanInputs& inputs, TextKeeper& texts, std::vector<Step>& steps) {
+    const std::string& home = inputs.host.home;
+    if (inputs.rootfs.storage != RootStorage::host_bind || home.empty() || home == "/" ||
+        inputs.spec.sandbox.home == HomeView::read_only) {
+        return;
+    }
+    Step step;
+    step.target = texts.keep(home);
+    step.behaviour = step_optional;
+    if (inputs.spec.sandbox.home == HomeView::read_write) {
+        step.kind = StepKind::bind;
+        step.source = step.target;
+        step.behaviour |= step_recursive;
+    } else {
+        step.kind = StepKind::file_system;
+        step.source = "tmpfs";
+        step.mount_flags = MS_NOSUID | MS_NODEV;
+        step.options = texts.keep("mode=0700,uid=" + std::to_string(inputs.user.uid) +
+                                  ",gid=" + std::to_string(inputs.user.gid));
+    }
+    steps.push_back(step);
+}
+
+void add_timezone(const PlanInputs& inputs, TextKeeper& texts, std::vector<Step>& steps) {
+    const std::string& zone = inputs.spec.sandbox.timezone;
+    // Over a read-only root TZ in the environment says it; see environment of the command.
+    if (zone.empty() || inputs.rootfs.storage == RootStorage::host_bind) {
+        return;
+    }
+    Step step;
+    step.kind = StepKind::bind;
+    step.source = zone == "local" ? "/etc/localtime" : texts.keep("/usr/share/zoneinfo/" + zone);
+    step.target = "/etc/localtime";
+    step.behaviour = step_create_file | step_replace_symlink;
+    step.mount_flags = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
+    step.option = texts.keep("--tz " + zone);
+    steps.push_back(step);
+}
+
+Step bind_step(const BindMount& bind, const BindSource& source, TextKeeper& texts) {
+    Step step;
+    step.kind = StepKind::bind;
+    step.source = texts.keep(source.path);
+    step.target = texts.keep(bind.target);
+    step.source_device = source.device;
+    step.source_inode = source.inode;
+    step.behaviour = step_recursive | (source.is_directory ? 0U : std::uint32_t{step_create_file});
+    step.mount_flags = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | (bind.read_only ? MOUNT_ATTR_RDONLY : 0U);
+    step.option = texts.keep(bind.option);
+    return step;
+}
+
+Step tmpfs_step(const TmpfsMount& tmpfs, TextKeeper& texts) {
+    Step step;
+    step.kind = StepKind::file_system;
+    step.source = "tmpfs";
+    step.target = texts.keep(tmpfs.target);
+    step.mount_flags = MS_NOSUID | MS_NODEV;
+    char mode[8];
+    (void)std::snprintf(mode, sizeof mode, "%04o", tmpfs.mode);
+    std::string options = std::string{"mode="} + mode;
+    if (tmpfs.size != 0) {
+        options += ",size=" + std::to_string(tmpfs.size);
+    }
+    step.options = texts.keep(std::move(options));
+    step.option = texts.keep("--tmpfs " + printable(tmpfs.target));
+    return step;
+}
+
+void add_user_mounts(const PlanInputs& inputs, TextKeeper& texts, std::vector<Step>& steps) {
+    std::size_t next_source = 0;
+    for (const MountOperation& operation : inputs.spec.sandbox.mounts) {
+        if (const auto* bind = std::get_if<BindMount>(&operation)) {
+            steps.push_back(bind_step(*bind, inputs.bind_sources[next_source++], texts));
+        } else {
+            steps.push_back(tmpfs_step(std::get<TmpfsMount>(operation), texts));
+        }
+    }
+}
+
+void require_mapped(const IdMap& map, std::uint32_t id, const char* kind, const Mapping& mapping) {
+    if (!maps_inside(map, id)) {
+        throw UsageError(
+            "--user", std::string{kind} + " " + std::to_string(id) + " is outside of the sandbox's id range",
+            mapping.maps.is_single() ? "only one id is mapped: a range in /etc/subuid and /etc/subgid "
+                                       "gives more"
+                                     : "the range in /etc/subuid and /etc/subgid sets its size");
+    }
+}
+
+/// Paths tried for the command, as execvp(3) does with the environment's PATH.
+std::vector<std::string> candidates(const std::string& command, const std::vector<std::string>& environment) {
+    if (command.find('/') != std::string::npos) {
+        return {command};
+    }
+    std::string search = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+    for (const std::string& variable : environment) {
+        if (variable.starts_with("PATH=")) {
+            search = variable.substr(5);
+        }
+    }
+    std::vector<std::string> result;
+    for (const std::string_view directory : split(search, ':')) {
+        result.push_back((directory.empty() ? "." : std::string{directory}) + "/" + command);
+    }
+    return result;
+}
+
+} // namespace
+
+CompiledPlan compile(const PlanInputs& inputs) {
+    CompiledPlan compiled;
+    CompiledPlan::Memory& memory = *compiled.memory_;
+    Plan& plan = memory.plan;
+    const SandboxSpec& sandbox = inputs.spec.sandbox;
+    const Mapping& mapping = inputs.mapping;
+    const IdFacts ids = id_facts(mapping);
+
+    plan.clone_flags = clone_flags(sandbox);
+    if (sandbox.time_offset) {
+        const std::string seconds = std::to_string(*sandbox.time_offset);
+        plan.new_time_namespace = true;
+        plan.time_offsets = memory.keep("monotonic " + seconds + " 0\nboottime " + seconds + " 0\n");
+    }
+    if (mapping.way == MapWay::self) {
+        plan.own_uid_map = memory.keep(map_text(mapping.maps.uid));
+        plan.own_gid_map = memory.keep(map_text(mapping.maps.gid));
+    }
+    const bool keeps_id = mapping.kind == MapKind::keep_id || mapping.kind == MapKind::single_self;
+    plan.become_root = !keeps_id;
+    plan.owns_made_files = keeps_id && ids.root_mapped;
+    plan.hostname = shares(sandbox, Namespace::uts) ? nullptr : memory.keep(sandbox.hostname);
+    plan.network = network_plan(sandbox, mapping, memory);
+
+    const bool is_host = inputs.rootfs.storage == RootStorage::host_bind;
+    plan.root.kind = root_kind(inputs.rootfs.storage);
+    plan.root.layers = memory.keep_list(inputs.rootfs.layers);
+    plan.root.run_directory = memory.keep(inputs.rootfs.run_directory);
+    plan.root.upper_on_tmpfs = inputs.rootfs.storage == RootStorage::overlay_tmpfs;
+    plan.root.recursive = is_host;
+    plan.root.read_only = is_host;
+    plan.read_only_root = sandbox.read_only && !is_host;
+
+    add_standard_mounts(sandbox, ids, inputs.etc, memory, memory.steps);
+    add_private_directories(inputs, ids, memory, memory.steps);
+    add_home(inputs, memory, memory.steps);
+    add_timezone(inputs, memory, memory.steps);
+    add_user_mounts(inputs, memory, memory.steps);
+    add_masks(sandbox, ids, memory.steps);
+    Step console;
+    console.kind = StepKind::console;
+    console.target = "/dev/console";
+    console.behaviour = step_create_file;
+    memory.steps.push_back(console);
+    plan.steps = {memory.steps.data(), memory.steps.size()};
+
+    require_mapped(mapping.maps.uid, inputs.user.uid, "user id", mapping);
+    require_mapped(mapping.maps.gid, inputs.user.gid, "group id", mapping);
+    plan.credentials.uid = inputs.user.uid;
+    plan.credentials.gid = inputs.user.gid;
+    std::copy_if(inputs.user.groups.begin(), inputs.user.groups.end(), std::back_inserter(memory.groups),
+                 [&](gid_t group) { return maps_inside(mapping.maps.gid, group); });
+    plan.credentials.groups = {memory.groups.data(), memory.groups.size()};
+    plan.credentials.set_groups = mapping.way != MapWay::self;
+
+    plan.process.candidates = memory.keep_list(candidates(inputs.command.front(), inputs.environment));
+    plan.process.arguments = memory.keep_vector(inputs.command);
+    plan.process.environment = memory.keep_vector(inputs.environment);
+    plan.process.directory = memory.keep(inputs.directory);
+    plan.process.tty = inputs.tty;
+    plan.process.init = inputs.spec.process.init;
+    plan.process.preserved_fds = inputs.spec.process.preserved_fds;
+    return compiled;
+}
+
+std::string visible_directory(const Spec& spec, const HostFacts& host) {
+    const std::string& directory = host.directory;
+    if (directory.empty()) {
+        return "/";
+    }
+    // The last mount that covers it decides.
+    bool visible = true;
+    std::vector<std::string> covered{"/tmp", "/var/tmp", "/run", "/proc", "/sys", "/dev"};
+    if (spec.sandbox.home == HomeView::hide && !host.home.empty() && host.home != "/") {
+        covered.push_back(host.home);
+    }
+    for (const std::string& hidden : covered) {
+        visible = visible && !lies_below(directory, hidden);
+    }
+    for (const MountOperation& operation : spec.sandbox.mounts) {
+        if (const auto* bind = std::get_if<BindMount>(&operation)) {
+            visible = lies_below(directory, bind->target) ? bind->source == bind->target : visible;
+        } else {
+            visible = visible && !lies_below(directory, std::get<TmpfsMount>(operation).target);
+        }
+    }
+    return visible ? directory : "/";
+}
+
+} // namespace sandbox

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+// Run directories: claimed by lock, recycled, cleaned.
+#include "rootfs/run_directory.hpp"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/error.hpp"
+#include "base/files.hpp"
+#include "base/process.hpp"
+#include "base/text.hpp"
+#include "idmap/mapped_process.hpp"
+#include "linux/tree.hpp"
+
+namespace sandbox {
+
+namespace {
+
+constexpr const char* dead_name = "dead";
+
+/// Where overlayfs marks that a volatile mount used this work directory; its removal is the promise that the
+/// upper's content does not matter any more. Documentation/filesystems/overlayfs.rst, "Volatile mount".
+constexpr const char* volatile_mark = "work/work/incompat/volatile/dirty";
+
+bool exists(int dir_fd, const char* path) {
+    return ::faccessat(dir_fd, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+void remove_volatile_mark(int dir_fd) {
+    if (::unlinkat(dir_fd, volatile_mark, 0) == 0) {
+        (void)::unlinkat(dir_fd, "work/work/incompat/volatile", AT_REMOVEDIR);
+        (void)::unlinkat(dir_fd, "work/work/incompat", AT_REMOVEDIR);
+    }
+}
+
+/// Moved aside under a new name, for later removal.
+void set_aside(int kind_fd, const std::string& name) {
+    if (::mkdirat(kind_fd, dead_name, 0700) < 0 && errno != EEXIST) {
+        throw_errno(errno, "make a directory in the store", dead_name);
+    }
+    timespec now{};
+    (void)::clock_gettime(CLOCK_REALTIME, &now);
+    const std::string aside = std::string{dead_name} + "/" + name + "." + std::to_string(::getpid()) + "." +
+                              std::to_string(now.tv_nsec);
+    check(::renameat(kind_fd, name.c_str(), kind_fd, aside.c_str()), "move aside", name);
+}
+
+} // namespace
+
+RunDirectory::RunDirectory(const Store& store, const Mapping& mapping) {
+    const UniqueFd runs = store.open_directory(store.fd(), "runs");
+    kind_ = store.open_directory(runs.get(), mapping.key);
+    for (unsigned number = 0;; ++number) {
+        const std::string name = std::to_string(number);
+        if (take(name)) {
+            path_ = store.path() + "/runs/" + mapping.key + "/" + name;
+            break;
+        }
+    }
+    found_dead_runs_ = found_dead_runs_ || exists(kind_.get(), dead_name);
+}
+
+/// Locks runs/MAP/NAME and sees that it is ready for use. @return false when another run has it
+bool RunDirectory::take(const std::string& name) {
+    constexpr int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+    UniqueFd directory{::openat(kind_.get(), name.c_str(), flags)};
+    if (!directory.valid()) {
+        if (::mkdirat(kind_.get(), name.c_str(), 0700) < 0 && errno != EEXIST) {
+            throw_errno(errno, "make a directory in the store", name);
+        }
+        directory = UniqueFd{check(::openat(kind_.get(), name.c_str(), flags), "open", name)};
+    }
+    if (::flock(directory.get(), LOCK_EX | LOCK_NB) < 0) {
+        return false;
+    }
+    directory_ = std::move(directory);
+    for (const auto& [part, mode] : {std::pair{"upper", 0755U}, std::pair{"work", 0700U}}) {
+        if (::mkdirat(directory_.get(), part, mode) == 0) {
+            // Whatever the caller's umask: the upper's mode is that of the root inside.
+            check(::fchmodat(directory_.get(), part, mode, 0), "set the mode of", part);
+        } else if (errno != EEXIST) {
+            throw_errno(errno, "make a directory in the store", part);
+        }
+    }
+    if (is_clean()) {
+        return true;
+    }
+    set_aside(kind_.get(), name);
+    found_dead_runs_ = true;
+    directory_.reset();
+    return take(name);
+}
+
+bool RunDirectory::is_clean() const {
+    return !exists(directory_.get(), "work/work/incompat") && !exists(directory_.get(), "copy") &&
+           is_empty_directory(directory_.get(), "upper");
+}
+
+void RunDirectory::clean() {
+    remove_volatile_mark(directory_.get());
+    const auto empty = [&](const char* name) {
+        const UniqueFd part{check(
+            ::openat(directory_.get(), name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), "open", name)};
+        remove_tree_content(part.get(), name);
+    };
+    if (!is_empty_directory(directory_.get(), "upper")) {
+        empty("upper");
+        empty("work");
+    } else if (exists(directory_.get(), "work/work/incompat")) {
+        empty("work");
+    }
+    remove_tree(directory_.get(), "copy");
+}
+
+void remove_dead_runs(const Store& store, const Mapping& mapping) {
+    const UniqueFd runs = store.open_directory(store.fd(), "runs");
+    const UniqueFd kind = store.open_directory(runs.get(), mapping.key);
+    remove_mapped_tree(kind.get(), dead_name, mapping);
+}
+
+void copy_tree(const std::string& layer, const RunDirectory& directory, const Mapping& mapping) {
+    Pipe messages = make_pipe();
+    SpawnRequest request;
+    request.path = "/bin/cp";
+    request.arguments = {"cp", "-a", "--reflink=auto", "--", layer, directory.path() + "/copy"};
+    request.environment = {"LC_ALL=C"};
+    request.fds = {{messages.write.get(), 2}};
+    const ChildProcess child = spawn_mapped(request, mapping);
+    messages.write.reset();
+    const std::string said = read_all(messages.read.get(), request.path, 16 << 20);
+    if (wait_for(child) != 0) {
+        throw Error(layer, "cannot be copied: " + printable(trim(said.substr(0, said.find('\n')))),
+                    "--storage overlay or fuse needs no copy");
+    }
+}
+
+} // namespace sandbox

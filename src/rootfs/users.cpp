@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+// Users of an image.
+#include "rootfs/users.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+
+#include "base/error.hpp"
+#include "base/files.hpp"
+#include "base/text.hpp"
+#include "linux/syscalls.hpp"
+
+namespace sandbox {
+
+namespace {
+
+/// (uid_t) -1 means "no change" to the kernel and is nobody's.
+constexpr std::uint64_t max_id = 0xfffffffe;
+
+std::optional<std::uint32_t> parse_id(std::string_view text) {
+    const auto number = parse_number(text, max_id);
+    return number ? std::optional{static_cast<std::uint32_t>(*number)} : std::nullopt;
+}
+
+/// A path inside one layer, opened without blocking on a FIFO and without leaving the layer.
+UniqueFd open_in_layer(const std::string& layer, const std::string& path, int flags) {
+    const UniqueFd root{check(::open(layer.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC), "open", layer)};
+    return UniqueFd{sys::openat2(root.get(), path.c_str(), static_cast<std::uint64_t>(flags), 0,
+                                 RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS)};
+}
+
+/// A character device 0:0 hides what lower layers have. overlayfs.rst, "whiteouts and opaque directories".
+bool is_whiteout(const struct stat& status) {
+    return S_ISCHR(status.st_mode) && status.st_rdev == 0;
+}
+
+} // namespace
+
+std::vector<PasswdEntry> parse_passwd(std::string_view text) {
+    std::vector<PasswdEntry> entries;
+    for (const std::string_view line : split(text, '\n')) {
+        const auto fields = split(line, ':');
+        if (fields.size() != 7 || fields[0].empty()) {
+            continue;
+        }
+        const auto uid = parse_id(fields[2]);
+        const auto gid = parse_id(fields[3]);
+        if (uid && gid) {
+            entries.push_back(
+                {std::string{fields[0]}, *uid, *gid, std::string{fields[5]}, std::string{trim(fields[6])}});
+        }
+    }
+    return entries;
+}
+
+std::vector<GroupEntry> parse_group(std::string_view text) {
+    std::vector<GroupEntry> entries;
+    for (const std::string_view line : split(text, '\n')) {
+        const auto fields = split(trim(line), ':');
+        const auto gid = fields.size() == 4 ? parse_id(fields[2]) : std::nullopt;
+        if (!gid || fields[0].empty()) {
+            continue;
+        }
+        GroupEntry entry{std::string{fields[0]}, *gid, {}};
+        for (const std::string_view member : split(fields[3], ',')) {
+            if (!member.empty()) {
+                entry.members.emplace_back(member);
+            }
+        }
+        entries.push_back(std::move(entry));
+    }
+    return entries;
+}
+
+ResolvedUser resolve_user(std::string_view text, const std::vector<PasswdEntry>& users,
+                          const std::vector<GroupEntry>& groups) {
+    const auto colon = text.find(':');
+    const std::string_view user_text = text.substr(0, colon);
+    const auto uid = parse_id(user_text);
+    const auto entry = std::find_if(users.begin(), users.end(), [&](const PasswdEntry& candidate) {
+        return uid ? candidate.uid == *uid : candidate.name == user_text;
+    });
+    ResolvedUser user;
+    if (entry != users.end()) {
+        user = {entry->uid,  entry->gid, {}, entry->name, entry->home.empty() ? "/" : entry->home,
+                entry->shell};
+        for (const GroupEntry& group : groups) {
+            if (std::find(group.members.begin(), group.members.end(), entry->name) != group.members.end()) {
+                user.groups.push_back(group.gid);
+            }
+        }
+    } else if (uid) {
+        user.uid = *uid;
+        user.name = user_text;
+    } else {
+        throw UsageError("--user " + printable(text), "the image has no user " + printable(user_text),
+                         "its /etc/passwd must name it, or give a number");
+    }
+    if (colon != std::string_view::npos) {
+        const std::string_view group_text = text.substr(colon + 1);
+        const auto gid = parse_id(group_text);
+        const auto group = std::find_if(groups.begin(), groups.end(), [&](const GroupEntry& candidate) {
+            return candidate.name == group_text;
+        });
+        if (!gid && group == groups.end()) {
+            throw UsageError("--user " + printable(text), "the image has no group " + printable(group_text),
+                             "its /etc/group must name it, or give a number");
+        }
+        user.gid = gid ? *gid : group->gid;
+        user.groups.clear();
+    }
+    return user;
+}
+
+std::optional<std::string> read_image_file(const std::vector<std::string>& layers, const std::string& path,
+                                           std::size_t limit) {
+    for (const std::string& layer : layers) {
+        // O_NONBLOCK: a FIFO in a file's place must not hold us up.
+        const UniqueFd file = open_in_layer(layer, path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+        if (!file.valid() && errno == ENOENT) {
+            continue;
+        }
+        struct stat status {};
+        if (!file.valid() || ::fstat(file.get(), &status) < 0 || !S_ISREG(status.st_mode)) {
+            return std::nullopt;
+        }
+        return read_all(file.get(), "the image's /" + path, limit);
+    }
+    return std::nullopt;
+}
+
+bool image_has(const std::vector<std::string>& layers, const std::string& path) {
+    for (const std::string& layer : layers) {
+        const UniqueFd file = open_in_layer(layer, path, O_PATH);
+        struct stat status {};
+        if (file.valid() && ::fstat(file.get(), &status) == 0) {
+            return !is_whiteout(status);
+        }
+    }
+    return false;
+}
+
+} // namespace sandbox

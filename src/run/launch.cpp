@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+// The parent's half of child/handshake.hpp.
+#include "run/launch.hpp"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include <array>
+
+#include "base/files.hpp"
+#include "child/child.hpp"
+#include "idmap/user_namespace_failure.hpp"
+#include "linux/syscalls.hpp"
+#include "run/failure.hpp"
+
+namespace sandbox {
+
+namespace {
+
+/// A child that is being started: killed and reaped unless it is released.
+class StartingChild {
+  public:
+    explicit StartingChild(pid_t pid) : process_{pid, UniqueFd{sys::pidfd_open(pid)}} {}
+    ~StartingChild() {
+        if (process_.pid > 0) {
+            (void)::kill(process_.pid, SIGKILL);
+            (void)::waitpid(process_.pid, nullptr, 0);
+        }
+    }
+    StartingChild(const StartingChild&) = delete;
+    StartingChild& operator=(const StartingChild&) = delete;
+
+    [[nodiscard]] pid_t pid() const noexcept { return process_.pid; }
+    ChildProcess release() {
+        ChildProcess released = std::move(process_);
+        process_.pid = -1;
+        return released;
+    }
+
+  private:
+    ChildProcess process_;
+};
+
+struct Channel {
+    UniqueFd parent;
+    UniqueFd child;
+};
+
+Channel make_channel() {
+    int ends[2];
+    check(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), "make", "a socket pair");
+    return {UniqueFd{ends[0]}, UniqueFd{ends[1]}};
+}
+
+pid_t clone_child(const RunRequest& request, Channel& channel, const sigset_t& mask) {
+    clone_args arguments{};
+    arguments.flags = request.plan.clone_flags;
+    arguments.exit_signal = SIGCHLD;
+    const pid_t pid = sys::clone3(&arguments);
+    if (pid == 0) {
+        // The parent's death must be end of file here.
+        (void)::close(channel.parent.get());
+        enter_sandbox(request.plan, channel.child.get(), mask);
+    }
+    if (pid < 0) {
+        const int code = errno;
+        throw LaunchError(user_namespace_failure(code), Stage::begin, code);
+    }
+    return pid;
+}
+
+/// Waits for a packet, or for a signal that ends the start.
+void wait_for_packet(int channel, SignalSource& signals) {
+    while (true) {
+        pollfd wait[] = {{channel, POLLIN, 0}, {signals.fd(), POLLIN, 0}};
+        if (::poll(wait, 2, -1) < 0 && errno != EINTR) {
+            throw_errno(errno, "wait for", "the sandbox");
+        }
+        if (wait[0].revents != 0) {
+            return;
+        }
+        const auto signal = signals.take();
+        const int number = signal ? static_cast<int>(signal->ssi_signo) : 0;
+        if (number == SIGINT || number == SIGTERM || number == SIGHUP || number == SIGQUIT) {
+            throw LaunchInterrupted{number};
+        }
+    }
+}
+
+void take_descriptor(const RunRequest& request, RunningSandbox& sandbox, char tag, UniqueFd fd) {
+    switch (tag) {
+        case tag_tap:
+            sandbox.network = std::make_unique<NetworkHelper>(std::move(fd));
+            break;
+        case tag_fuse:
+            sandbox.file_system = std::make_unique<FuseOverlayHelper>(fd, request.plan.root, request.mapping);
+            break;
+        case tag_terminal:
+            sandbox.terminal = std::make_unique<TerminalProxy>(std::move(fd));
+            break;
+        default:
+            throw Error("sandbox", "unexpected packet from the child");
+    }
+}
+
+/// Up to end of file, which is the command's exec.
+void follow_child(const RunRequest& request, int channel, SignalSource& signals, RunningSandbox& sandbox) {
+    while (true) {
+        wait_for_packet(channel, signals);
+        char tag = 0;
+        int fd = -1;
+        Report report;
+        switch (receive_packet(channel, &tag, &fd, &report)) {
+            case Received::descriptor:
+                take_descriptor(request, sandbox, tag, UniqueFd{fd});
+                break;
+            case Received::report:
+                sandbox.terminal.reset(); // the message belongs on a terminal in its usual state
+                throw_report(report, request.plan);
+            case Received::end:
+                return;
+            case Received::failure:
+                throw Error("sandbox", "broken packet from the child");
+        }
+    }
+}
+
+} // namespace
+
+RunningSandbox launch(const RunRequest& request, SignalSource& signals) {
+    Channel channel = make_channel();
+    StartingChild child{clone_child(request, channel, signals.previous_mask())};
+    channel.child.reset();
+    // A failure from here on destroys `running`, with its helpers, before `child`.
+    RunningSandbox running;
+    write_maps(child.pid(), request.mapping);
+    if (request.mapping.way == MapWay::helpers) {
+        // Now, for the child closes its doors before it runs anything. Needed to clear up what sub-ids own.
+        const std::string path = "/proc/" + std::to_string(child.pid()) + "/ns/user";
+        running.user_namespace = UniqueFd{check(::open(path.c_str(), O_RDONLY | O_CLOEXEC), "open", path)};
+    }
+    if (request.mapping.way != MapWay::self) {
+        const char tag = tag_maps_written;
+        (void)::send(channel.parent.get(), &tag, 1, MSG_NOSIGNAL); // a dead child shows as end of file
+    }
+    follow_child(request, channel.parent.get(), signals, running);
+    running.init = child.release();
+    return running;
+}
+
+} // namespace sandbox

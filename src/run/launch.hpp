@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+// From a Plan to a running command. Private to this room.
+#pragma once
+
+#include <memory>
+
+#include "base/process.hpp"
+#include "run/helpers.hpp"
+#include "run/run.hpp"
+#include "run/terminal.hpp"
+
+namespace sandbox {
+
+/// A sandbox whose command runs. Helpers end with it.
+struct RunningSandbox {
+    ChildProcess init;
+    UniqueFd user_namespace;
+    std::unique_ptr<FuseOverlayHelper> file_system;
+    std::unique_ptr<NetworkHelper> network;
+    std::unique_ptr<TerminalProxy> terminal;
+};
+
+/// Clones, maps, and waits until the command has been executed. Throws what went wrong; then nothing is left.
+/// A signal that asks to end, arriving meanwhile, ends the start: Interrupted.
+RunningSandbox launch(const RunRequest& request, SignalSource& signals);
+
+/// The start was ended by a signal of the user's.
+struct LaunchInterrupted {
+    int signal = 0;
+};
+
+} // namespace sandbox

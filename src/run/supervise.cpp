@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: Apache-2.0
+// The supervisor: one loop over the sandbox's end, signals, time, terminal and helpers. It sleeps unless
+// something happens.
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/timerfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "linux/syscalls.hpp"
+#include "run/launch.hpp"
+#include "run/run.hpp"
+
+namespace sandbox {
+
+namespace {
+
+constexpr int status_timed_out = 124;
+
+/// A one-shot timer as a descriptor. timerfd_create(2).
+UniqueFd make_timer() {
+    return UniqueFd{check(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK), "make", "a timer")};
+}
+
+void arm(const UniqueFd& timer, std::chrono::nanoseconds span) {
+    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(span);
+    itimerspec when{};
+    when.it_value.tv_sec = seconds.count();
+    when.it_value.tv_nsec = (span - seconds).count();
+    if (span.count() == 0) {
+        when.it_value.tv_nsec = 1; // zero would disarm it
+    }
+    check(::timerfd_settime(timer.get(), 0, &when, nullptr), "set", "a timer");
+}
+
+/// Without a terminal of its own the sandbox has the caller's pipes. Kept open here too they would never show
+/// end of file, or SIGPIPE, to whoever is at their other end.
+void release_standard_streams() {
+    const UniqueFd null{check(::open("/dev/null", O_RDWR | O_CLOEXEC), "open", "/dev/null")};
+    for (const int fd : {STDIN_FILENO, STDOUT_FILENO}) {
+        check(::dup2(null.get(), fd), "release", "a standard stream");
+    }
+}
+
+class Supervisor {
+  public:
+    Supervisor(const RunRequest& request, SignalSource& signals, RunningSandbox& sandbox)
+        : request_(request), signals_(signals), sandbox_(sandbox) {
+        if (request_.limits.timeout && request_.limits.timeout->count() > 0) {
+            timer_ = make_timer();
+            arm(timer_, *request_.limits.timeout);
+        }
+    }
+
+    /// @return the sandbox's exit status
+    int watch() {
+        enum { ended, signal, time, network, terminal_in, terminal_out, count };
+        while (true) {
+            pollfd wait[count] = {{sandbox_.init.pidfd.get(), POLLIN, 0},
+                                  {signals_.fd(), POLLIN, 0},
+                                  {timer_.get(), POLLIN, 0},
+                                  {-1, 0, 0},
+                                  {-1, 0, 0},
+                                  {-1, 0, 0}};
+            if (sandbox_.network) {
+                sandbox_.network->prepare(wait[network]);
+            }
+            if (sandbox_.terminal) {
+                sandbox_.terminal->prepare(&wait[terminal_in]);
+            }
+            if (::poll(wait, count, -1) < 0 && errno != EINTR) {
+                throw_errno(errno, "wait for", "the sandbox");
+            }
+            if (wait[ended].revents != 0) {
+                return finish();
+            }
+            if (wait[signal].revents != 0) {
+                pass_signals();
+            }
+            if (wait[time].revents != 0) {
+                time_out();
+            }
+            if (sandbox_.network) {
+                sandbox_.network->serve(wait[network], request_.plan.network.mtu, request_.log);
+            }
+            if (sandbox_.terminal) {
+                sandbox_.terminal->serve(&wait[terminal_in]);
+            }
+        }
+    }
+
+  private:
+    int finish() {
+        const int status = shell_status(wait_for(sandbox_.init));
+        if (sandbox_.terminal) {
+            sandbox_.terminal->drain();
+        }
+        if (killed_) {
+            return 128 + SIGKILL;
+        }
+        return timed_out_ ? status_timed_out : status;
+    }
+
+    void send(int number) {
+        (void)sys::pidfd_send_signal(sandbox_.init.pidfd.get(), number); // gone: the loop sees it next
+    }
+
+    void pass_signals() {
+        while (const auto info = signals_.take()) {
+            const int number = static_cast<int>(info->ssi_signo);
+            if (number == SIGWINCH && sandbox_.terminal) {
+                sandbox_.terminal->resize(); // the sandbox's terminal tells its foreground job
+            } else if (number == SIGTSTP) {
+                stop_with_sandbox();
+            } else {
+                send(number);
+            }
+        }
+    }
+
+    /// Ctrl-Z in the caller's terminal: the command stops, and so do we, until the shell says SIGCONT.
+    void stop_with_sandbox() {
+        send(SIGTSTP);
+        if (sandbox_.terminal) {
+            sandbox_.terminal->suspend();
+        }
+        (void)::raise(SIGSTOP);
+        if (sandbox_.terminal) {
+            sandbox_.terminal->resume();
+        }
+        send(SIGCONT);
+    }
+
+    /// As timeout(1): SIGTERM to the command first, with SIGCONT lest it be stopped; then an end to
+    /// everything.
+    void time_out() {
+        std::uint64_t expirations = 0;
+        (void)!::read(timer_.get(), &expirations, sizeof expirations);
+        if (timed_out_) {
+            killed_ = true;
+            send(SIGKILL);
+            timer_.reset();
+            return;
+        }
+        timed_out_ = true;
+        send(SIGTERM);
+        send(SIGCONT);
+        arm(timer_, request_.limits.kill_after);
+    }
+
+    const RunRequest& request_;
+    SignalSource& signals_;
+    RunningSandbox& sandbox_;
+    UniqueFd timer_;
+    bool timed_out_ = false;
+    bool killed_ = false;
+};
+
+} // namespace
+
+SignalSource forwarded_signals() {
+    sigset_t set;
+    (void)::sigfillset(&set);
+    // Not passed on: what the kernel sends for a fault of our own, children, and the stops of a background
+    // job.
+    for (const int own : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS, SIGCHLD, SIGTTIN,
+                          SIGTTOU, SIGPIPE, SIGKILL, SIGSTOP}) {
+        (void)::sigdelset(&set, own);
+    }
+    return SignalSource{set};
+}
+
+RunResult run_sandbox(const RunRequest& request, SignalSource& signals,
+                      const std::function<void()>& while_running) {
+    RunResult result;
+    try {
+        RunningSandbox sandbox = launch(request, signals);
+        if (!sandbox.terminal) {
+            release_standard_streams();
+        }
+        while_running();
+        result.status = Supervisor{request, signals, sandbox}.watch();
+        result.user_namespace = std::move(sandbox.user_namespace);
+    } catch (const LaunchInterrupted& interrupted) {
+        result.status = 128 + interrupted.signal;
+    }
+    return result;
+}
+
+} // namespace sandbox

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+// The caller's terminal while a sandbox with one of its own runs.
+#include "run/terminal.hpp"
+
+#include <fcntl.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+namespace sandbox {
+
+namespace {
+
+constexpr char end_of_transmission = '\x04'; // what Ctrl-D sends
+
+/// All of it, waiting where the reader is slow. What cannot be written has nobody to read it.
+bool write_fully(int fd, const char* bytes, std::size_t size) {
+    while (size > 0) {
+        const ssize_t put = ::write(fd, bytes, size);
+        if (put >= 0) {
+            bytes += put;
+            size -= static_cast<std::size_t>(put);
+        } else if (errno == EAGAIN) {
+            pollfd wait{fd, POLLOUT, 0};
+            (void)::poll(&wait, 1, -1);
+        } else if (errno != EINTR) {
+            return false;
+        }
+    }
+    return true;
+}
+
+} // namespace
+
+TerminalProxy::TerminalProxy(UniqueFd master) : master_(std::move(master)) {
+    (void)::fcntl(master_.get(), F_SETFL, O_NONBLOCK); // else only slower
+    has_terminal_ = ::tcgetattr(STDIN_FILENO, &original_) == 0;
+    resize();
+    make_raw();
+}
+
+TerminalProxy::~TerminalProxy() {
+    suspend();
+}
+
+void TerminalProxy::make_raw() {
+    if (has_terminal_) {
+        termios raw = original_;
+        ::cfmakeraw(&raw);
+        // From the background this stops us with SIGTTOU, as it should.
+        (void)::tcsetattr(STDIN_FILENO, TCSADRAIN, &raw);
+    }
+}
+
+void TerminalProxy::suspend() {
+    if (has_terminal_) {
+        (void)::tcsetattr(STDIN_FILENO, TCSADRAIN, &original_); // a terminal that is gone needs nothing
+    }
+}
+
+void TerminalProxy::resume() {
+    make_raw();
+    resize();
+}
+
+void TerminalProxy::resize() {
+    winsize size{};
+    if (::ioctl(STDIN_FILENO, TIOCGWINSZ, &size) == 0 || ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0) {
+        (void)::ioctl(master_.get(), TIOCSWINSZ, &size);
+    }
+}
+
+void TerminalProxy::prepare(pollfd* wait) const {
+    const bool wants_input = input_open_ && pending_input_.empty();
+    wait[0] = {wants_input ? STDIN_FILENO : -1, POLLIN, 0};
+    const auto master_events =
+        static_cast<short>((output_open_ ? POLLIN : 0) | (pending_input_.empty() ? 0 : POLLOUT));
+    wait[1] = {master_events != 0 ? master_.get() : -1, master_events, 0};
+}
+
+void TerminalProxy::serve(const pollfd* ready) {
+    if (ready[0].revents != 0) {
+        copy_input();
+    }
+    if ((ready[1].revents & POLLOUT) != 0) {
+        flush_input();
+    }
+    if ((ready[1].revents & (POLLIN | POLLHUP | POLLERR)) != 0 && !copy_output()) {
+        output_open_ = false;
+        input_open_ = false;
+    }
+}
+
+void TerminalProxy::copy_input() {
+    char buffer[4096];
+    const ssize_t got = ::read(STDIN_FILENO, buffer, sizeof buffer);
+    if (got > 0) {
+        pending_input_.assign(buffer, static_cast<std::size_t>(got));
+    } else if (got == 0 || (errno != EINTR && errno != EAGAIN)) {
+        input_open_ = false;
+        pending_input_.assign(1, end_of_transmission);
+    }
+    flush_input();
+}
+
+void TerminalProxy::flush_input() {
+    const ssize_t put = ::write(master_.get(), pending_input_.data(), pending_input_.size());
+    if (put > 0) {
+        pending_input_.erase(0, static_cast<std::size_t>(put));
+    } else if (put < 0 && errno != EAGAIN && errno != EINTR) {
+        pending_input_.clear(); // nobody is there to read it
+    }
+}
+
+bool TerminalProxy::copy_output() {
+    char buffer[16384];
+    const ssize_t got = ::read(master_.get(), buffer, sizeof buffer);
+    if (got > 0) {
+        return write_fully(STDOUT_FILENO, buffer, static_cast<std::size_t>(got));
+    }
+    // EIO: the last holder of the slave is gone. pty(7).
+    return got < 0 && (errno == EAGAIN || errno == EINTR);
+}
+
+void TerminalProxy::drain() {
+    char buffer[16384];
+    for (ssize_t got = ::read(master_.get(), buffer, sizeof buffer); got > 0;
+         got = ::read(master_.get(), buffer, sizeof buffer)) {
+        if (!write_fully(STDOUT_FILENO, buffer, static_cast<std::size_t>(got))) {
+            return;
+        }
+    }
+}
+
+} // namespace sandbox

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+// The caller's terminal while a sandbox with one of its own runs: raw, proxied, given back as it was.
+#pragma once
+
+#include <poll.h>
+#include <termios.h>
+
+#include <string>
+
+#include "base/unique_fd.hpp"
+
+namespace sandbox {
+
+/// Copies between the caller's stdin and stdout and the master of the sandbox's terminal. The destructor
+/// gives the caller's terminal its settings back.
+class TerminalProxy {
+  public:
+    /// Takes the master over, gives it the caller's window size, and makes the caller's terminal raw.
+    explicit TerminalProxy(UniqueFd master);
+    ~TerminalProxy();
+    TerminalProxy(const TerminalProxy&) = delete;
+    TerminalProxy& operator=(const TerminalProxy&) = delete;
+
+    /// What to wait for now; `wait` has room for two. After poll(2) they go to serve().
+    void prepare(pollfd* wait) const;
+    void serve(const pollfd* ready);
+
+    /// Copies what is left of the sandbox's output. For its end.
+    void drain();
+    /// Passes the caller's window size on. For SIGWINCH.
+    void resize();
+    /// Gives the caller's terminal back for a while, and takes it again. For SIGTSTP and SIGCONT.
+    void suspend();
+    void resume();
+
+  private:
+    void make_raw();
+    bool copy_output();
+    void copy_input();
+    void flush_input();
+
+    UniqueFd master_;
+    termios original_{};
+    bool has_terminal_ = false; ///< stdin is a terminal, `original_` its settings
+    bool input_open_ = true;
+    bool output_open_ = true;
+    std::string pending_input_; ///< read from stdin, not yet taken by the master
+};
+
+} // namespace sandbox

@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: Apache-2.0
+// The values of options.
+#include "spec/parse.hpp"
+
+#include <algorithm>
+#include <cctype>
+#include <span>
+
+#include "base/error.hpp"
+#include "base/text.hpp"
+
+namespace sandbox {
+
+namespace {
+
+[[noreturn]] void refuse(std::string_view option, std::string_view value, std::string_view reason,
+                         std::string_view hint) {
+    throw UsageError(std::string{option} + " " + printable(value), reason, hint);
+}
+
+/// One word of a table, or an error that lists the table.
+template <typename Value>
+Value pick(std::string_view option, std::string_view text,
+           std::span<const std::pair<const char*, Value>> choices) {
+    std::string names;
+    for (const auto& [name, value] : choices) {
+        if (text == name) {
+            return value;
+        }
+        names += (names.empty() ? "" : ", ");
+        names += name;
+    }
+    refuse(option, text, "no such choice", "it takes one of: " + names);
+}
+
+std::string absolute_source(std::string_view text, const std::string& directory) {
+    return text.starts_with('/') ? std::string{text} : directory + "/" + std::string{text};
+}
+
+void require_absolute(std::string_view option, std::string_view whole, std::string_view target) {
+    if (!target.starts_with('/')) {
+        refuse(option, whole, "the place inside must be an absolute path", {});
+    }
+    if (target.find_first_not_of('/') == std::string_view::npos) {
+        refuse(option, whole, "the root itself cannot be replaced by a mount",
+               "name the directory as the image instead");
+    }
+}
+
+bool is_ignored_volume_option(std::string_view word) {
+    return word == "z" || word == "Z" || word == "U" || word == "rbind" || word == "rw" || word == "nosuid" ||
+           word == "nodev";
+}
+
+void apply_tmpfs_option(TmpfsMount& mount, std::string_view option, std::string_view whole,
+                        std::string_view key, std::string_view value) {
+    if (key == "size" || key == "tmpfs-size") {
+        const auto size = parse_size(value);
+        if (!size || *size == 0) {
+            refuse(option, whole, "size is not a number of bytes", "for example size=64m");
+        }
+        mount.size = *size;
+    } else if (key == "mode" || key == "tmpfs-mode") {
+        const auto mode = parse_mode(value);
+        if (!mode) {
+            refuse(option, whole, "mode is not octal", "for example mode=1777");
+        }
+        mount.mode = *mode;
+    } else {
+        refuse(option, whole, "unknown setting " + printable(key), "it takes size= and mode=");
+    }
+}
+
+std::pair<std::string_view, std::string_view> key_value(std::string_view text) {
+    const auto equals = text.find('=');
+    return {text.substr(0, equals), equals == std::string_view::npos ? "" : text.substr(equals + 1)};
+}
+
+} // namespace
+
+BindMount parse_volume(std::string_view text, const std::string& directory) {
+    const auto fields = split(text, ':');
+    if (fields.size() < 2 || fields.size() > 3 || fields[0].empty()) {
+        refuse("--volume", text, "not of the form SRC:DST[:ro]", "for example --volume \"$PWD\":/src:ro");
+    }
+    require_absolute("--volume", text, fields[1]);
+    BindMount mount{absolute_source(fields[0], directory), std::string{fields[1]}, false,
+                    "--volume " + printable(text)};
+    if (fields.size() == 3) {
+        for (const std::string_view word : split(fields[2], ',')) {
+            if (word == "ro") {
+                mount.read_only = true;
+            } else if (!is_ignored_volume_option(word)) {
+                refuse("--volume", text, "unknown setting " + printable(word), "it takes ro or rw");
+            }
+        }
+    }
+    return mount;
+}
+
+MountOperation parse_mount(std::string_view text, const std::string& directory) {
+    std::string type;
+    BindMount bind{"", "", false, "--mount " + printable(text)};
+    TmpfsMount tmpfs;
+    std::vector<std::pair<std::string_view, std::string_view>> tmpfs_settings;
+    for (const std::string_view field : split(text, ',')) {
+        const auto [key, value] = key_value(field);
+        if (key == "type") {
+            type = value;
+        } else if (key == "source" || key == "src") {
+            bind.source = absolute_source(value, directory);
+        } else if (key == "target" || key == "destination" || key == "dst") {
+            bind.target = tmpfs.target = value;
+        } else if (key == "ro" || key == "readonly") {
+            bind.read_only = value.empty() || value == "true" || value == "1";
+        } else {
+            tmpfs_settings.emplace_back(key, value);
+        }
+    }
+    require_absolute("--mount", text, bind.target);
+    if (type == "tmpfs") {
+        for (const auto& [key, value] : tmpfs_settings) {
+            apply_tmpfs_option(tmpfs, "--mount", text, key, value);
+        }
+        return tmpfs;
+    }
+    if (type != "bind") {
+        refuse("--mount", text, "type must be bind or tmpfs",
+               "for example --mount type=bind,src=/a,dst=/b,ro");
+    }
+    if (!tmpfs_settings.empty()) {
+        refuse("--mount", text, "unknown setting " + printable(tmpfs_settings.front().first),
+               "a bind takes src=, dst= and ro");
+    }
+    if (bind.source.empty()) {
+        refuse("--mount", text, "a bind needs src=", {});
+    }
+    return bind;
+}
+
+TmpfsMount parse_tmpfs(std::string_view text) {
+    const auto colon = text.find(':');
+    TmpfsMount mount;
+    mount.target = text.substr(0, colon);
+    require_absolute("--tmpfs", text, mount.target);
+    if (colon != std::string_view::npos) {
+        for (const std::string_view field : split(text.substr(colon + 1), ',')) {
+            const auto [key, value] = key_value(field);
+            apply_tmpfs_option(mount, "--tmpfs", text, key, value);
+        }
+    }
+    return mount;
+}
+
+EnvironmentChange parse_environment(std::string_view text, std::string_view option) {
+    const auto equals = text.find('=');
+    const std::string_view name = text.substr(0, equals);
+    if (name.empty()) {
+        refuse(option, text, "not of the form NAME=VALUE or NAME", {});
+    }
+    if (equals == std::string_view::npos) {
+        return {std::string{name}, std::nullopt};
+    }
+    return {std::string{name}, std::string{text.substr(equals + 1)}};
+}
+
+std::vector<EnvironmentChange> parse_environment_file(std::string_view content, const std::string& path) {
+    std::vector<EnvironmentChange> changes;
+    unsigned number = 0;
+    for (std::string_view line : split(content, '\n')) {
+        ++number;
+        if (line.ends_with('\r')) {
+            line.remove_suffix(1);
+        }
+        const std::string_view trimmed = trim(line);
+        if (trimmed.empty() || trimmed.front() == '#') {
+            continue;
+        }
+        if (line.find('\0') != std::string_view::npos || trimmed.front() == '=') {
+            throw UsageError(path + ":" + std::to_string(number), "not a line NAME=VALUE or NAME");
+        }
+        // A value keeps its blanks; a name alone does not.
+        const std::string_view entry = line.substr(line.find_first_not_of(" \t"));
+        changes.push_back(parse_environment(entry.find('=') == entry.npos ? trimmed : entry, "--env-file"));
+    }
+    return changes;
+}
+
+Namespace parse_namespace(std::string_view text) {
+    return pick<Namespace>("--share", text, namespace_names);
+}
+
+Network parse_network(std::string_view text) {
+    static constexpr std::pair<const char*, Network> choices[] = {
+        {"slirp", Network::slirp}, {"none", Network::none}, {"host", Network::host}};
+    return pick<Network>("--network", text, choices);
+}
+
+UserNamespace parse_user_namespace(std::string_view text) {
+    static constexpr std::pair<const char*, UserNamespace> choices[] = {{"auto", UserNamespace::automatic},
+                                                                        {"keep-id", UserNamespace::keep_id},
+                                                                        {"single", UserNamespace::single}};
+    return pick<UserNamespace>("--userns", text, choices);
+}
+
+Storage parse_storage(std::string_view text) {
+    static constexpr std::pair<const char*, Storage> choices[] = {
+        {"overlay", Storage::overlay}, {"fuse", Storage::fuse}, {"copy", Storage::copy}};
+    return pick<Storage>("--storage", text, choices);
+}
+
+UpperPlace parse_upper(std::string_view text) {
+    static constexpr std::pair<const char*, UpperPlace> choices[] = {{"disk", UpperPlace::disk},
+                                                                     {"tmpfs", UpperPlace::tmpfs}};
+    return pick<UpperPlace>("--upper", text, choices);
+}
+
+HomeView parse_home(std::string_view text) {
+    static constexpr std::pair<const char*, HomeView> choices[] = {
+        {"hide", HomeView::hide}, {"ro", HomeView::read_only}, {"rw", HomeView::read_write}};
+    return pick<HomeView>("--home", text, choices);
+}
+
+std::string parse_hostname(std::string_view text) {
+    const auto fits = [](char c) {
+        return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-' || c == '.';
+    };
+    if (text.empty() || text.size() > 64 || text.front() == '-' || text.front() == '.' ||
+        !std::all_of(text.begin(), text.end(), fits)) {
+        refuse("--hostname", text, "not a host name", "letters, digits, '-' and '.', at most 64 bytes");
+    }
+    return std::string{text};
+}
+
+} // namespace sandbox

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the user asked for, in two parts: the sandbox, and the process in it. Values only; any front end that
+// can fill these gets the whole engine.
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace sandbox {
+
+enum class UserNamespace { automatic, keep_id, single };
+enum class Network { slirp, none, host };
+enum class Storage { automatic, overlay, fuse, copy };
+enum class UpperPlace { automatic, disk, tmpfs };
+enum class HomeView { hide, read_only, read_write };
+enum class TtyUse { automatic, yes, no };
+
+/// Kinds of namespaces that --share may keep the host's of.
+enum class Namespace { pid, net, ipc, uts, cgroup, time };
+inline constexpr std::array<std::pair<const char*, Namespace>, 6> namespace_names{
+    {{"pid", Namespace::pid},
+     {"net", Namespace::net},
+     {"ipc", Namespace::ipc},
+     {"uts", Namespace::uts},
+     {"cgroup", Namespace::cgroup},
+     {"time", Namespace::time}}};
+
+/// A bind mount. `source` is a path of the host, absolute; `target` is an absolute path inside.
+struct BindMount {
+    std::string source;
+    std::string target;
+    bool read_only = false;
+    std::string option; ///< for messages: the option that asked for it
+};
+
+/// A tmpfs of the sandbox's own.
+struct TmpfsMount {
+    std::string target;
+    std::uint64_t size = 0; ///< bytes; 0 is the kernel's default, half of the memory
+    unsigned mode = 01777;  ///< permission bits of its root
+};
+
+/// Mounts are made in the user's order: a later one may lie within an earlier one.
+using MountOperation = std::variant<BindMount, TmpfsMount>;
+
+/// The sandbox: namespaces, root, mounts, network.
+struct SandboxSpec {
+    std::string image; ///< "host", or a path; empty is the command's default
+    UserNamespace user_namespace = UserNamespace::automatic;
+    bool use_domain = true;
+    Network network = Network::slirp;
+    std::vector<Namespace> shared; ///< the host's of these kinds are kept
+    std::vector<MountOperation> mounts;
+    bool read_only = false;
+    HomeView home = HomeView::hide;
+    std::string hostname = "sandbox";
+    std::string timezone; ///< empty: the image's own; "local", or a zone's name
+    Storage storage = Storage::automatic;
+    UpperPlace upper = UpperPlace::automatic;
+    std::optional<std::int64_t> time_offset; ///< seconds added to the monotonic and boottime clocks
+    bool nested = false;
+};
+
+/// One step of building an environment, in the user's order.
+struct EnvironmentChange {
+    std::string name;
+    std::optional<std::string> value; ///< nothing: the caller's value, or unset where the caller has none
+};
+
+/// The process in it.
+struct ProcessSpec {
+    std::vector<std::string> command; ///< empty: the image's own, or a shell
+    std::optional<std::string> entrypoint;
+    bool is_shell = false; ///< interactive: the user's shell inside, as a login would
+    std::vector<EnvironmentChange> environment;
+    bool clear_environment = false;
+    bool pass_proxies = true;      ///< http_proxy and its kin, with a network
+    std::string working_directory; ///< empty: the image's own, or /
+    std::string user;              ///< NAME|UID[:GROUP|GID]; empty: the image's own
+    unsigned preserved_fds = 0;    ///< descriptors 3 .. 3+N-1 are passed on
+    bool init = true;
+    TtyUse tty = TtyUse::automatic;
+    std::optional<std::chrono::nanoseconds> timeout;
+    std::chrono::nanoseconds kill_after = std::chrono::seconds{10};
+};
+
+struct Spec {
+    SandboxSpec sandbox;
+    ProcessSpec process;
+    bool dry_run = false;
+    bool json = false;
+};
+
+} // namespace sandbox

@@ -1,0 +1,319 @@
+// SPDX-License-Identifier: Apache-2.0
+// The data flow of the architecture, one call after the other:
+// Spec -> image -> layers -> rootfs -> plan -> run -> status.
+#include "start.hpp"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <climits>
+#include <cstdlib>
+
+#include "base/error.hpp"
+#include "base/files.hpp"
+#include "base/text.hpp"
+#include "host/host_facts.hpp"
+#include "idmap/mapped_process.hpp"
+#include "idmap/mapping.hpp"
+#include "image/image.hpp"
+#include "plan/compile.hpp"
+#include "plan/print.hpp"
+#include "rootfs/rootfs.hpp"
+#include "rootfs/run_directory.hpp"
+#include "rootfs/users.hpp"
+#include "run/run.hpp"
+#include "spec/validate.hpp"
+
+namespace sandbox {
+
+namespace {
+
+std::string variable(const Environment& environment, const char* name) {
+    const std::string* value = environment.find(name);
+    return value != nullptr ? *value : "";
+}
+
+/// The host's root is seen with the caller's own id, an image's with the whole range.
+MapKind map_kind(const SandboxSpec& sandbox, const Image& image) {
+    switch (sandbox.user_namespace) {
+        case UserNamespace::single:
+            return MapKind::single_root;
+        case UserNamespace::keep_id:
+            return image.kind == ImageKind::host ? MapKind::single_self : MapKind::keep_id;
+        case UserNamespace::automatic:
+            break;
+    }
+    return image.kind == ImageKind::host ? MapKind::single_self : MapKind::root_is_you;
+}
+
+/// What lies at the sources of bind mounts, as the caller sees it.
+std::vector<BindSource> look_at_sources(const SandboxSpec& sandbox) {
+    std::vector<BindSource> sources;
+    for (const MountOperation& operation : sandbox.mounts) {
+        const auto* bind = std::get_if<BindMount>(&operation);
+        if (bind == nullptr) {
+            continue;
+        }
+        char resolved[PATH_MAX];
+        struct stat status {};
+        if (::realpath(bind->source.c_str(), resolved) == nullptr || ::stat(resolved, &status) < 0) {
+            throw SystemError(errno, "use " + printable(bind->source), bind->option,
+                              errno == ENOENT ? "a bind mount's source must be there" : "");
+        }
+        sources.push_back({resolved, status.st_dev, status.st_ino, S_ISDIR(status.st_mode)});
+    }
+    return sources;
+}
+
+ResolvedUser find_user(const Spec& spec, const Image& image, const Mapping& mapping, const HostFacts& host) {
+    const bool keeps_id = mapping.kind == MapKind::keep_id || mapping.kind == MapKind::single_self;
+    std::string text = spec.process.user;
+    if (text.empty()) {
+        text = keeps_id ? std::to_string(host.uid) : "0";
+    }
+    const auto passwd = read_image_file(image.layers, "etc/passwd");
+    const auto group = read_image_file(image.layers, "etc/group");
+    ResolvedUser user =
+        resolve_user(text, parse_passwd(passwd.value_or("")), parse_group(group.value_or("")));
+    if (spec.process.user.empty() && keeps_id) {
+        user.gid = host.gid;
+    }
+    return user;
+}
+
+/// The shell of the user's passwd line, else bash, else sh.
+std::string find_shell(const Image& image, const ResolvedUser& user) {
+    for (const std::string& shell : {user.shell, std::string{"/bin/bash"}, std::string{"/usr/bin/bash"},
+                                     std::string{"/bin/sh"}, std::string{"/usr/bin/sh"}}) {
+        if (shell.starts_with('/') && image_has(image.layers, shell.substr(1))) {
+            return shell;
+        }
+    }
+    throw UsageError(image.name, "no shell in the image: there is no /bin/sh",
+                     "sandbox run IMAGE COMMAND runs a program of it");
+}
+
+std::vector<std::string> find_command(const Spec& spec, const Image& image, const ResolvedUser& user) {
+    std::vector<std::string> command = spec.process.command;
+    if (spec.process.is_shell && !spec.process.entrypoint) {
+        command.insert(command.begin(), find_shell(image, user));
+    }
+    return command;
+}
+
+std::vector<std::string> find_environment(const Spec& spec, const Image& image, const ResolvedUser& user,
+                                          const Environment& caller) {
+    const bool is_host = image.kind == ImageKind::host;
+    EnvironmentSources sources;
+    sources.inherits_caller = is_host;
+    sources.user = user.name;
+    sources.home = user.home;
+    sources.has_network = spec.sandbox.network != Network::none;
+    ProcessSpec process = spec.process;
+    const std::string& zone = spec.sandbox.timezone;
+    if (is_host && !zone.empty() && zone != "local") {
+        // /etc/localtime of a read-only root cannot be replaced.
+        process.environment.insert(process.environment.begin(), EnvironmentChange{"TZ", zone});
+    }
+    return build_environment(process, sources, caller).strings();
+}
+
+EtcFiles find_etc_files(const SandboxSpec& sandbox, const Image& image) {
+    const bool is_host = image.kind == ImageKind::host;
+    const auto host_file = [](const char* path) { return read_file_if_exists(AT_FDCWD, path).value_or(""); };
+    EtcFiles etc;
+    etc.resolv_conf = resolv_conf_text(sandbox.network,
+                                       sandbox.network == Network::none ? "" : host_file("/etc/resolv.conf"));
+    const bool wants_host_names = is_host || sandbox.network == Network::host;
+    etc.hosts = hosts_text(sandbox, wants_host_names ? host_file("/etc/hosts") : "");
+    etc.hostname = shares(sandbox, Namespace::uts) ? "" : sandbox.hostname + "\n";
+    return etc;
+}
+
+/// The ways to keep writes apart, in the order they are tried.
+std::vector<RootStorage> storage_choices(const SandboxSpec& sandbox, const Image& image) {
+    if (image.kind == ImageKind::host) {
+        return {RootStorage::host_bind};
+    }
+    std::vector<RootStorage> choices;
+    const bool any = sandbox.storage == Storage::automatic;
+    if (any || sandbox.storage == Storage::overlay) {
+        if (sandbox.upper != UpperPlace::tmpfs) {
+            choices.push_back(RootStorage::overlay_disk);
+        }
+        if (sandbox.upper != UpperPlace::disk) {
+            choices.push_back(RootStorage::overlay_tmpfs);
+        }
+    }
+    if (sandbox.storage == Storage::fuse || (any && sandbox.upper != UpperPlace::tmpfs)) {
+        choices.push_back(RootStorage::fuse_overlay);
+    }
+    if (sandbox.storage == Storage::copy || (any && sandbox.upper == UpperPlace::automatic)) {
+        choices.push_back(RootStorage::copy);
+    }
+    return choices;
+}
+
+const char* storage_name(RootStorage storage) {
+    switch (storage) {
+        case RootStorage::host_bind:
+            return "the host's root";
+        case RootStorage::overlay_disk:
+            return "overlay on disk";
+        case RootStorage::overlay_tmpfs:
+            return "overlay on a tmpfs";
+        case RootStorage::fuse_overlay:
+            return "fuse-overlayfs";
+        case RootStorage::copy:
+            return "a copy";
+    }
+    return "";
+}
+
+/// All that one start needs, gathered before anything is made.
+struct Start {
+    const Invocation& invocation;
+    const Log& log;
+    HostFacts host;
+    Image image;
+    Mapping mapping;
+    std::vector<BindSource> bind_sources;
+    ResolvedUser user;
+};
+
+CompiledPlan make_plan(const Start& start, const Rootfs& rootfs, const Environment& caller) {
+    const Spec& spec = start.invocation.spec;
+    PlanInputs inputs{spec, start.host, rootfs, start.mapping, start.user, start.bind_sources, {},
+                      {},   {},         {},     false};
+    inputs.etc = find_etc_files(spec.sandbox, start.image);
+    inputs.command = find_command(spec, start.image, start.user);
+    inputs.environment = find_environment(spec, start.image, start.user, caller);
+    inputs.tty =
+        spec.process.tty == TtyUse::yes || (spec.process.tty == TtyUse::automatic && start.host.terminal);
+    inputs.directory = spec.process.working_directory;
+    if (inputs.directory.empty()) {
+        inputs.directory = start.image.kind == ImageKind::host ? visible_directory(spec, start.host) : "/";
+    }
+    return compile(inputs);
+}
+
+/// Empties the run directory; where its files belong to sub-ids, from inside the user namespace that has
+/// them.
+void clean_up(RunDirectory& directory, const RunResult& result) {
+    try {
+        directory.clean();
+    } catch (const SystemError& error) {
+        if ((error.code() != EACCES && error.code() != EPERM) || !result.user_namespace.valid()) {
+            throw;
+        }
+        check(::setns(result.user_namespace.get(), CLONE_NEWUSER), "enter", "the sandbox's user namespace");
+        directory.clean();
+    }
+}
+
+/// Clears away what killed runs and imports left, beside the running command.
+ChildProcess start_housekeeping(const Store& store, const Mapping& mapping) {
+    return run_mapped(mapping, [&store, &mapping] {
+        remove_dead_runs(store, mapping);
+        return 0;
+    });
+}
+
+int run_plan(const Start& start, SignalSource& signals, const CompiledPlan& plan, const Store* store,
+             RunDirectory* directory) {
+    const ProcessSpec& process = start.invocation.spec.process;
+    const RunRequest request{plan.plan(), start.mapping, start.log, {process.timeout, process.kill_after}};
+    ChildProcess housekeeping;
+    const RunResult result = run_sandbox(request, signals, [&] {
+        if (directory != nullptr && directory->found_dead_runs()) {
+            housekeeping = start_housekeeping(*store, start.mapping);
+        }
+    });
+    if (housekeeping.pid > 0) {
+        (void)wait_for(housekeeping); // it says nothing; what it could not remove the next start tries again
+    }
+    if (directory != nullptr) {
+        clean_up(*directory, result);
+    }
+    return result.status;
+}
+
+/// One way of storage after the other, until one can be set up.
+int run_with_storage(const Start& start, SignalSource& signals, const Store* store,
+                     const Environment& caller) {
+    const std::vector<RootStorage> choices = storage_choices(start.invocation.spec.sandbox, start.image);
+    for (std::size_t i = 0;; ++i) {
+        Rootfs rootfs{choices[i], start.image.layers, ""};
+        try {
+            if (rootfs.storage == RootStorage::host_bind) {
+                return run_plan(start, signals, make_plan(start, rootfs, caller), nullptr, nullptr);
+            }
+            RunDirectory directory{*store, start.mapping};
+            rootfs.run_directory = directory.path();
+            if (rootfs.storage == RootStorage::copy) {
+                copy_tree(start.image.layers.front(), directory, start.mapping);
+                rootfs.layers = {directory.path() + "/copy"};
+            }
+            return run_plan(start, signals, make_plan(start, rootfs, caller), store, &directory);
+        } catch (const LaunchError& error) {
+            if (error.stage() != Stage::root || i + 1 == choices.size()) {
+                throw;
+            }
+            start.log.note(std::string{error.what()} + "; using " + storage_name(choices[i + 1]) +
+                           " instead");
+        }
+    }
+}
+
+int print_plan(Start& start, const Store* store, const Environment& caller) {
+    const RootStorage storage = storage_choices(start.invocation.spec.sandbox, start.image).front();
+    const Rootfs rootfs{storage, start.image.layers, store == nullptr ? "" : store->path() + "/runs/..."};
+    const CompiledPlan plan = make_plan(start, rootfs, caller);
+    const std::string text = start.invocation.spec.json ? plan_json(plan.plan(), start.mapping)
+                                                        : plan_text(plan.plan(), start.mapping);
+    write_all(STDOUT_FILENO, text, "stdout");
+    return 0;
+}
+
+} // namespace
+
+int start_sandbox(const Invocation& invocation, const Environment& caller) {
+    const Spec& spec = invocation.spec;
+    validate(spec);
+    const Log log{invocation.log_level};
+    Start start{
+        invocation, log, look_at_host(variable(caller, "HOME")), identify_image(spec.sandbox.image), {},
+        {},         {}};
+    start.bind_sources = look_at_sources(spec.sandbox);
+
+    const std::string store_path =
+        !invocation.root.empty() ? invocation.root
+                                 : default_store_path(variable(caller, "SANDBOX_ROOT"),
+                                                      variable(caller, "XDG_DATA_HOME"), start.host.home);
+    const bool needs_store = start.image.kind != ImageKind::host;
+    std::optional<Store> store;
+    if (needs_store) {
+        store.emplace(store_path);
+    }
+    start.mapping = prepare_mapping({start.host.uid, start.host.gid, map_kind(spec.sandbox, start.image),
+                                     spec.sandbox.use_domain, spec.dry_run, store_path},
+                                    log);
+    // From here on this process may be in its domain: the same user, with power over the ids of its range.
+    if (start.image.kind == ImageKind::tree && !spec.dry_run) {
+        provide_tree(start.image, *store, start.mapping, log);
+    } else if (start.image.kind == ImageKind::tree &&
+               !provide_tree_if_imported(start.image, *store, start.mapping)) {
+        throw UsageError(start.image.name, "not imported yet, so there is no plan to print",
+                         "start it once without --dry-run");
+    }
+    start.user = find_user(spec, start.image, start.mapping, start.host);
+    if (spec.dry_run) {
+        return print_plan(start, store ? &*store : nullptr, caller);
+    }
+    SignalSource signals = forwarded_signals();
+    return run_with_storage(start, signals, store ? &*store : nullptr, caller);
+}
+
+} // namespace sandbox

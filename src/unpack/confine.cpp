@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+// The walls around the process that parses what strangers made.
+#include "unpack/confine.hpp"
+
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <linux/landlock.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/error.hpp"
+#include "base/unique_fd.hpp"
+#include "linux/capabilities.hpp"
+#include "linux/confine.hpp"
+#include "linux/seccomp.hpp"
+#include "linux/syscalls.hpp"
+#include "unpack/limits.hpp"
+
+namespace sandbox::unpack {
+
+namespace {
+
+/// Found with strace -f over the tests' archives, under glibc 2.36; grouped by who needs them.
+constexpr int allowed_calls[] = {
+    // the archive and the report
+    SYS_read,
+    SYS_write,
+    SYS_close,
+    SYS_lseek,
+    SYS_pread64,
+    SYS_fstat,
+    SYS_newfstatat,
+    SYS_fcntl,
+    // the tree, tree_writer.cpp; the path variants of some are what glibc uses for the others on this or that
+    // architecture
+    SYS_openat2,
+    SYS_openat,
+    SYS_mkdirat,
+    SYS_mknodat,
+    SYS_symlinkat,
+    SYS_linkat,
+    SYS_unlinkat,
+    SYS_renameat,
+    SYS_renameat2,
+    SYS_pwrite64,
+    SYS_ftruncate,
+    SYS_fchown,
+    SYS_fchownat,
+    SYS_fchmod,
+    SYS_fchmodat,
+    SYS_fsetxattr,
+    SYS_utimensat,
+    SYS_getdents64,
+    // memory: glibc's malloc, liblzma, libzstd
+    SYS_brk,
+    SYS_mmap,
+    SYS_munmap,
+    SYS_mremap,
+    SYS_mprotect,
+    SYS_madvise,
+    // glibc and libstdc++: locks, time, stack protector's failure, exit
+    SYS_futex,
+    SYS_clock_gettime,
+    SYS_gettimeofday,
+    SYS_getrandom,
+    SYS_getpid,
+    SYS_gettid,
+    SYS_tgkill,
+    SYS_rt_sigaction,
+    SYS_rt_sigprocmask,
+    SYS_rt_sigreturn,
+    SYS_restart_syscall,
+    SYS_writev,
+    SYS_sched_yield,
+    SYS_exit,
+    SYS_exit_group,
+#if defined(__SANITIZE_ADDRESS__)
+    // the sanitizers test an address by writing it to a pipe, and look at themselves to report
+    SYS_pipe2,
+    SYS_sigaltstack,
+    SYS_prlimit64,
+#if defined(SYS_pipe)
+    SYS_pipe,
+#endif
+#endif
+};
+
+/// What is needed over files; the rest of what id 0 of a user namespace has is given up.
+constexpr CapabilityMask kept_capabilities = capability_bit(CAP_CHOWN) | capability_bit(CAP_DAC_OVERRIDE) |
+                                             capability_bit(CAP_FOWNER) | capability_bit(CAP_FSETID) |
+                                             capability_bit(CAP_SETFCAP);
+
+/// A second layer of Landlock, which allows devices and sockets nowhere. Hard links across directories must
+/// be named again: a layer that does not handle this right denies it. landlock(7), LANDLOCK_ACCESS_FS_REFER.
+void forbid_devices_and_sockets() {
+    landlock_ruleset_attr attributes{};
+    attributes.handled_access_fs = LANDLOCK_ACCESS_FS_MAKE_CHAR | LANDLOCK_ACCESS_FS_MAKE_BLOCK |
+                                   LANDLOCK_ACCESS_FS_MAKE_SOCK | LANDLOCK_ACCESS_FS_REFER;
+    const UniqueFd rules{static_cast<int>(check(
+        ::syscall(SYS_landlock_create_ruleset, &attributes, sizeof attributes, 0), "make Landlock rules"))};
+    const UniqueFd root{check(::open("/", O_PATH | O_DIRECTORY | O_CLOEXEC), "open", "/")};
+    landlock_path_beneath_attr below_root{};
+    below_root.parent_fd = root.get();
+    below_root.allowed_access = LANDLOCK_ACCESS_FS_REFER;
+    check(::syscall(SYS_landlock_add_rule, rules.get(), LANDLOCK_RULE_PATH_BENEATH, &below_root, 0),
+          "add a Landlock rule");
+    check(::syscall(SYS_landlock_restrict_self, rules.get(), 0), "apply Landlock rules");
+}
+
+/// Landlock before its second version (Linux 5.19) forbids hard links across directories, whatever the rules.
+bool landlock_allows_links() {
+    return ::syscall(SYS_landlock_create_ruleset, nullptr, 0, LANDLOCK_CREATE_RULESET_VERSION) >= 2;
+}
+
+void limit_resources() {
+#if !defined(__SANITIZE_ADDRESS__) // its shadow memory takes terabytes of address space
+    limit_memory(limits::address_space);
+#endif
+    // The caller's limit on the size of files is for files of its own. It may not be ours to raise: then a
+    // longer file fails with EFBIG, since SIGXFSZ is ignored.
+    rlimit size{};
+    if (::getrlimit(RLIMIT_FSIZE, &size) == 0 && size.rlim_cur != size.rlim_max) {
+        size.rlim_cur = size.rlim_max;
+        check(::setrlimit(RLIMIT_FSIZE, &size), "raise the limit on file size");
+    }
+}
+
+} // namespace
+
+void keep_only_own_descriptors() {
+    check(::fcntl(archive_fd, F_GETFD), "use descriptor 0 (the archive)");
+    check(::fcntl(report_fd, F_GETFD), "use descriptor 3 (the report pipe)");
+    UniqueFd null{check(::open("/dev/null", O_RDWR | O_CLOEXEC), "open", "/dev/null")};
+    check(::dup2(null.get(), STDOUT_FILENO), "redirect", "stdout");
+    if (::fcntl(STDERR_FILENO, F_GETFD) < 0) {
+        check(::dup2(null.get(), STDERR_FILENO), "redirect", "stderr");
+    }
+    (void)null.release(); // it may have taken number 1 or 2; else the next line closes it
+    check(sys::close_from(report_fd + 1), "close other descriptors");
+}
+
+void confine(const std::string& directory) {
+    (void)::umask(0); // modes are the archive's
+    // Their default is to kill; a failed write says the same and can be reported.
+    (void)::signal(SIGPIPE, SIG_IGN);
+    (void)::signal(SIGXFSZ, SIG_IGN);
+    enter_root(directory);
+    // From here on the root is the directory to fill.
+    check(::unshare(CLONE_NEWNET | CLONE_NEWIPC), "leave the network");
+    limit_resources();
+    check(limit_capability_bounds(0), "empty the capability bounding set");
+    check(set_capabilities(kept_capabilities, kept_capabilities, 0), "give up capabilities");
+    if (landlock_allows_links() && landlock_restrict(true)) {
+        forbid_devices_and_sockets();
+    }
+    check(load_allow_list(allowed_calls), "load the system-call filter");
+}
+
+} // namespace sandbox::unpack

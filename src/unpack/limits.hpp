@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+// What an archive may ask for at most. All memory that grows with an archive's content is bounded here.
+#pragma once
+
+#include <climits>
+#include <cstddef>
+#include <cstdint>
+
+namespace sandbox::unpack::limits {
+
+/// Entries in one archive, skipped ones included. The largest distribution images have under a million.
+constexpr std::uint64_t entries = 5'000'000;
+
+/// Bytes of an entry's name once cleaned, and of a symbolic link's target: what one system call takes,
+/// without the final NUL. path_resolution(7).
+constexpr std::size_t path_bytes = PATH_MAX - 1;
+
+/// Bytes of one component of a name.
+constexpr std::size_t component_bytes = NAME_MAX;
+
+/// Components of a name. Real trees stay below 40; the tree must also be walked and removed again.
+constexpr std::size_t depth = 512;
+
+/// Directories whose times are set at the end, and the bytes of their names together: the only list that
+/// grows with the archive (about 100 bytes for each, besides its name).
+constexpr std::size_t directories = 2'000'000;
+constexpr std::size_t directory_name_bytes = std::size_t{256} << 20;
+
+/// Bytes of one extended attribute's value: XATTR_SIZE_MAX in linux/limits.h.
+constexpr std::size_t attribute_bytes = 65536;
+
+/// Bytes of address space. xz -9 takes 65 MiB, zstd --long=27 takes 128 MiB, the directory list at its limits
+/// some 500 MiB.
+constexpr unsigned long long address_space = 1ULL << 30;
+
+/// Bytes read or inflated at a time.
+constexpr std::size_t block_bytes = std::size_t{128} << 10;
+
+} // namespace sandbox::unpack::limits

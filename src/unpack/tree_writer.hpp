@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+// Writes files of every kind below a root directory: by *at() calls, never through a symbolic link.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <ctime>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "base/unique_fd.hpp"
+
+namespace sandbox::unpack {
+
+/// What a file has besides its content. Ids are those of the caller's user namespace.
+struct Attributes {
+    uid_t owner = 0;
+    gid_t group = 0;
+    mode_t mode = 0; ///< permission, set-id and sticky bits; not the kind
+    timespec modified{};
+    std::vector<std::pair<std::string, std::string>>
+        extended; ///< names and values; regular files, directories
+};
+
+/// All paths are cleaned ones (entry_path.hpp): relative to the root, "" being the root itself.
+///
+/// A path that passes through a symbolic link is an error: parents are opened with openat2(2) and
+/// RESOLVE_NO_SYMLINKS. What is there under the same name gives way, a directory with all that is in it,
+/// unless both are directories. Missing parents are made, mode 0755. Errors are SystemError and UsageError
+/// and name the path. The caller has CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_FOWNER and CAP_FSETID over the tree
+/// (and CAP_SETFCAP for file capabilities), and nobody else writes to it meanwhile.
+class TreeWriter {
+  public:
+    /// @param keep_owners false where only one id exists: everything then belongs to the caller
+    TreeWriter(UniqueFd root, bool keep_owners) noexcept;
+
+    void make_directory(const std::string& path, const Attributes& attributes);
+
+    /// @param write_content given the open, empty file; may throw
+    void make_file(const std::string& path, const Attributes& attributes,
+                   const std::function<void(int fd)>& write_content);
+
+    void make_symlink(const std::string& path, const std::string& target, const Attributes& attributes);
+
+    void make_fifo(const std::string& path, const Attributes& attributes);
+
+    /// A second name for what is already there under `existing`, which must not be a directory.
+    void make_hardlink(const std::string& path, const std::string& existing);
+
+    /// Sets the times of the directories, which making files in them has changed. Once, last.
+    void finish();
+
+  private:
+    int open_parent(const std::string& path);
+    void make_missing(const std::string& path, std::string_view directory);
+    void make_way(int parent, const std::string& leaf, const std::string& path);
+    UniqueFd make_or_open_directory(const std::string& path);
+    void apply(int fd, const std::string& path, const Attributes& attributes) const;
+    void apply_by_name(int parent, const std::string& leaf, const std::string& path,
+                       const Attributes& attributes) const;
+    void remember_time(const std::string& path, timespec modified);
+
+    UniqueFd root_;
+    bool keep_owners_ = false;
+    std::string open_path_; ///< the directory that open_fd_ is; entries of one directory come together
+    UniqueFd open_fd_;
+    std::unordered_map<std::string, timespec> directory_times_;
+    std::size_t directory_name_bytes_ = 0;
+};
+
+} // namespace sandbox::unpack
