@@ -38,8 +38,9 @@ struct Option {
     const char* name; ///< long name without dashes
     char letter;      ///< short name, or 0
     OptionValue value;
-    const char* value_name; ///< for --help
-    const char* help;       ///< one line
+    const char* value_name;    ///< for --help
+    const char* default_value; ///< after_equals: what the bare --name means
+    const char* help;          ///< one line
     OptionGroup group;
     /// Stores a value; throws UsageError. Switches get "true" or, from a config file, what stands there.
     void (*apply)(Invocation& invocation, const std::string& value, const ParseContext& context);

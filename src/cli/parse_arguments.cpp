@@ -109,7 +109,7 @@ class Splitter {
         } else if (option->value == OptionValue::required) {
             add(*option, take_value(*option));
         } else {
-            add(*option, option->value == OptionValue::none ? "true" : "");
+            add(*option, option->value == OptionValue::none ? "true" : option->default_value);
         }
     }
 
