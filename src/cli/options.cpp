@@ -125,7 +125,7 @@ constexpr Option options[] =
          [](Invocation& i, const std::string& v, const Context&) {
              i.spec.sandbox.mounts.emplace_back(parse_tmpfs(v));
          }},
-        {"workspace", 0, after_equals, "DIR",
+        {"workspace", 0, after_equals, "DIR", ".",
          "bind DIR (default: here) read-write at its own path, and start there", files, add_workspace},
         {"home", 0, required, "hide|ro|rw", nullptr,
          "host: what is seen of your home (default: an empty directory)", files,
