@@ -252,6 +252,9 @@ int run_with_storage(const Start& start, SignalSource& signals, const Store* sto
             }
             RunDirectory directory{*store, start.mapping};
             rootfs.run_directory = directory.path();
+            if (rootfs.storage != RootStorage::copy) {
+                rootfs.layers.push_back(store->scaffold());
+            }
             if (rootfs.storage == RootStorage::copy) {
                 copy_tree(start.image.layers.front(), directory, start.mapping);
                 rootfs.layers = {directory.path() + "/copy"};

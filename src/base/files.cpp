@@ -5,6 +5,8 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include <algorithm>
+
 #include "base/error.hpp"
 
 namespace sandbox {
@@ -16,25 +18,28 @@ Pipe make_pipe() {
 }
 
 std::string read_all(int fd, std::string_view object, std::size_t limit) {
-    std::string content;
+    // Straight into the string, as long as the file says it is: a buffer in between costs a start memory.
     struct stat status {};
-    if (::fstat(fd, &status) == 0 && status.st_size > 0) {
-        content.reserve(std::min(static_cast<std::size_t>(status.st_size), limit) + 1);
-    }
-    char buffer[16384];
+    const bool sized = ::fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_size > 0;
+    std::size_t room = sized ? std::min(static_cast<std::size_t>(status.st_size), limit) + 1 : 4096;
+    std::string content;
+    std::size_t used = 0;
     while (true) {
-        const ssize_t got = ::read(fd, buffer, sizeof buffer);
+        content.resize(used + room);
+        const ssize_t got = ::read(fd, content.data() + used, room);
         if (got < 0 && errno == EINTR) {
             continue;
         }
         check(got, "read", object);
-        if (got == 0) {
-            return content;
-        }
-        content.append(buffer, static_cast<std::size_t>(got));
-        if (content.size() > limit) {
+        used += static_cast<std::size_t>(got);
+        if (used > limit) {
             throw UsageError(object, "larger than " + std::to_string(limit) + " bytes");
         }
+        if (got == 0) {
+            content.resize(used);
+            return content;
+        }
+        room = std::max(content.size() - used, std::size_t{4096});
     }
 }
 

@@ -2,8 +2,8 @@
 // Small pure functions on text.
 #include "base/text.hpp"
 
+#include <algorithm>
 #include <charconv>
-#include <cmath>
 
 namespace sandbox {
 
@@ -68,28 +68,32 @@ std::optional<std::uint64_t> parse_size(std::string_view text) {
 }
 
 std::optional<std::chrono::nanoseconds> parse_duration(std::string_view text) {
-    double unit = 1;
-    if (!text.empty()) {
-        const std::string_view units = "smhd";
-        const double seconds[] = {1, 60, 3600, 86400};
-        if (const auto found = units.find(text.back()); found != std::string_view::npos) {
-            unit = seconds[found];
-            text.remove_suffix(1);
-        }
-    }
-    double value = 0;
-    const auto [end, error] =
-        std::from_chars(text.data(), text.data() + text.size(), value, std::chars_format::fixed);
-    if (error != std::errc{} || end != text.data() + text.size() || text.empty() || !std::isfinite(value) ||
-        std::signbit(value)) {
-        return std::nullopt;
-    }
+    constexpr std::uint64_t nanoseconds_per_second = 1'000'000'000;
     // About a century: beyond it a timer's own range would decide.
-    const double nanoseconds = value * unit * 1e9;
-    if (nanoseconds > 3.2e18) {
+    constexpr std::uint64_t max_seconds = 3'200'000'000;
+    std::uint64_t unit = 1;
+    const std::string_view units = "smhd";
+    constexpr std::uint64_t unit_seconds[] = {1, 60, 3600, 86400};
+    if (const auto found = text.empty() ? units.npos : units.find(text.back()); found != units.npos) {
+        unit = unit_seconds[found];
+        text.remove_suffix(1);
+    }
+    const auto point = text.find('.');
+    const std::string_view whole = text.substr(0, point);
+    const std::string_view fraction = point == text.npos ? "" : text.substr(point + 1);
+    if (whole.empty() && fraction.empty()) {
         return std::nullopt;
     }
-    return std::chrono::nanoseconds{std::llround(nanoseconds)};
+    // Nine digits are a billionth; more would not be seen.
+    const std::string digits =
+        std::string{fraction.substr(0, 9)} + std::string(9 - std::min<std::size_t>(9, fraction.size()), '0');
+    const auto seconds = whole.empty() ? std::optional<std::uint64_t>{0} : parse_number(whole, max_seconds);
+    const auto billionths = parse_number(digits);
+    if (!seconds || !billionths || fraction.find_first_not_of("0123456789") != fraction.npos ||
+        *seconds * unit > max_seconds) {
+        return std::nullopt;
+    }
+    return std::chrono::nanoseconds{*seconds * unit * nanoseconds_per_second + *billionths * unit};
 }
 
 std::vector<std::string_view> split(std::string_view text, char separator) {

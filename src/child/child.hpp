@@ -32,6 +32,7 @@ struct Child {
 
 // Each of these does its stage or fails.
 void set_up_network(Child& child) noexcept;
+void allow_ping(const Child& child) noexcept; ///< after the maps: the range is checked against them
 void make_root(Child& child) noexcept;
 void make_steps(Child& child) noexcept;
 void remount_root_read_only(Child& child) noexcept;

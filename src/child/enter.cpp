@@ -106,6 +106,7 @@ void enter_sandbox(const Plan& plan, int channel, const sigset_t& command_mask) 
     set_up_network(child);
     wait_for_maps(child);
     // From here on ids mean what they will mean inside.
+    allow_ping(child);
     make_time_namespace(child);
     make_root(child);
     make_steps(child);

@@ -38,7 +38,8 @@ int make_file_system(StepRun& run) noexcept {
     run.phase = MountPhase::mount;
     const int result = mount_on(target, run.step);
     (void)::close(target);
-    if (result == 0) {
+    // On a tmpfs mount points of the user's may be made.
+    if (result == 0 && std::strcmp(run.step.source, "tmpfs") == 0) {
         const int top = open_existing(run.child, run.step.target, run.step.behaviour);
         remember_mount(run.child, top);
         (void)::close(top);

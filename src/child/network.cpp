@@ -90,6 +90,12 @@ int configure(Netlink& netlink, int index, unsigned mtu) noexcept {
 
 } // namespace
 
+void allow_ping(const Child& child) noexcept {
+    if (child.plan.network.loopback) {
+        set_sysctl("/proc/sys/net/ipv4/ping_group_range", child.plan.network.ping_group_range);
+    }
+}
+
 void set_up_network(Child& child) noexcept {
     const NetworkPlan& network = child.plan.network;
     if (!network.loopback) {
@@ -99,7 +105,6 @@ void set_up_network(Child& child) noexcept {
     if (!netlink.valid() || netlink.link_up(loopback_index, 0) < 0) {
         fail(child, Stage::network);
     }
-    set_sysctl("/proc/sys/net/ipv4/ping_group_range", network.ping_group_range);
     if (!network.tap) {
         return;
     }

@@ -34,27 +34,25 @@ bool is_own_mount(const Child& child, int fd) noexcept {
     return false;
 }
 
-/// Splits at the last component; trailing slashes do not count. @return false for the root or a long path
-bool split_path(const char* path, char* parent, const char** name, std::size_t* name_length) noexcept {
+/// Where the last component begins, trailing slashes cut off. @return nullptr for the root
+char* last_component(char* path) noexcept {
     std::size_t end = std::strlen(path);
     while (end > 0 && path[end - 1] == '/') {
+        path[--end] = '\0';
+    }
+    while (end > 0 && path[end - 1] != '/') {
         --end;
     }
-    std::size_t begin = end;
-    while (begin > 0 && path[begin - 1] != '/') {
-        --begin;
-    }
-    if (begin == end || begin >= PATH_MAX || end - begin > NAME_MAX) {
-        errno = begin == end ? EEXIST : ENAMETOOLONG;
+    return path[end] == '\0' ? nullptr : path + end;
+}
+
+bool copy_path(char (&copy)[PATH_MAX], const char* path) noexcept {
+    const std::size_t size = std::strlen(path) + 1;
+    if (size > sizeof copy) {
+        errno = ENAMETOOLONG;
         return false;
     }
-    std::memcpy(parent, path, begin);
-    parent[begin] = '\0';
-    if (begin == 0) {
-        std::memcpy(parent, "/", 2);
-    }
-    *name = path + begin;
-    *name_length = end - begin;
+    std::memcpy(copy, path, size);
     return true;
 }
 
@@ -75,12 +73,12 @@ int make_at(int parent, const char* name, bool file) noexcept {
     return fd < 0 ? -1 : 0;
 }
 
-int open_or_make(const Child& child, const char* path, std::uint32_t behaviour, int links,
+int open_or_make(const Child& child, char* path, std::uint32_t behaviour, int links,
                  MountPhase* phase) noexcept;
 
 /// A link that leads nowhere stands where the target should be made: it is made where the link points.
-int follow_dangling(const Child& child, int parent_fd, const char* parent, const char* name,
-                    std::uint32_t behaviour, int links, MountPhase* phase) noexcept {
+[[gnu::noinline]] int follow_dangling(const Child& child, int parent_fd, const char* parent, const char* name,
+                                      std::uint32_t behaviour, int links, MountPhase* phase) noexcept {
     char link[PATH_MAX];
     const ssize_t length = ::readlinkat(parent_fd, name, link, sizeof link - 1);
     if (length < 0 || links >= max_links) {
@@ -91,65 +89,84 @@ int follow_dangling(const Child& child, int parent_fd, const char* parent, const
     if (link[0] == '/') {
         return open_or_make(child, link, behaviour, links + 1, phase);
     }
-    char joined[2 * PATH_MAX];
+    char joined[PATH_MAX];
     const std::size_t parent_length = std::strlen(parent);
+    if (parent_length + 1 + static_cast<std::size_t>(length) >= sizeof joined) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
     std::memcpy(joined, parent, parent_length);
     joined[parent_length] = '/';
     std::memcpy(joined + parent_length + 1, link, static_cast<std::size_t>(length) + 1);
     return open_or_make(child, joined, behaviour, links + 1, phase);
 }
 
-int open_or_make(const Child& child, const char* path, std::uint32_t behaviour, int links,
-                 MountPhase* phase) noexcept {
-    const int found = resolve(child, path, behaviour);
-    if (found >= 0 || errno != ENOENT) {
-        return found;
-    }
-    char parent[PATH_MAX];
-    const char* last = nullptr;
-    std::size_t length = 0;
-    if (!split_path(path, parent, &last, &length)) {
+/// Makes what is missing in `path`, the last component last. The path is cut at each component and put
+/// together again: a frame of this recursion must stay small, for a path has up to 2,048 components.
+int make_target(const Child& child, char* path, std::uint32_t behaviour, int links,
+                MountPhase* phase) noexcept {
+    char* const last = last_component(path);
+    if (last == nullptr || std::strlen(last) > NAME_MAX) {
+        errno = last == nullptr ? EEXIST : ENAMETOOLONG;
         return -1;
     }
     char name[NAME_MAX + 1];
-    std::memcpy(name, last, length);
-    name[length] = '\0';
-    const int parent_fd =
-        open_or_make(child, parent, behaviour & ~std::uint32_t{step_create_file}, links, phase);
-    if (parent_fd < 0) {
+    std::memcpy(name, last, std::strlen(last) + 1);
+    *last = '\0';
+    const int parent = open_or_make(child, path[0] == '\0' ? const_cast<char*>("/") : path,
+                                    behaviour & ~std::uint32_t{step_create_file}, links, phase);
+    if (parent < 0) {
         return -1;
     }
     int result = -1;
-    if (!is_own_mount(child, parent_fd)) {
+    if (!is_own_mount(child, parent)) {
         *phase = MountPhase::on_host;
         errno = ENOENT;
-    } else if (make_at(parent_fd, name, (behaviour & step_create_file) != 0) == 0) {
-        give_to_root(child, parent_fd, name);
-        result = ::openat(parent_fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    } else if (make_at(parent, name, (behaviour & step_create_file) != 0) == 0) {
+        give_to_root(child, parent, name);
+        result = ::openat(parent, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
     } else if (errno == EEXIST && (behaviour & step_no_symlinks) == 0) {
-        result = follow_dangling(child, parent_fd, parent, name, behaviour, links, phase);
+        result = follow_dangling(child, parent, path, name, behaviour, links, phase);
     }
     const int code = errno;
-    (void)::close(parent_fd);
+    (void)::close(parent);
     errno = code;
     return result;
 }
 
+int open_or_make(const Child& child, char* path, std::uint32_t behaviour, int links,
+                 MountPhase* phase) noexcept {
+    const int found = resolve(child, path, behaviour);
+    return found >= 0 || errno != ENOENT ? found : make_target(child, path, behaviour, links, phase);
+}
+
+/// In a frame of its own: what is there already, the usual case, is found without touching that much stack.
+[[gnu::noinline]] int make_missing(const Child& child, const char* path, std::uint32_t behaviour,
+                                   MountPhase* phase) noexcept {
+    char copy[PATH_MAX];
+    return copy_path(copy, path) ? make_target(child, copy, behaviour, 0, phase) : -1;
+}
+
 /// Takes a link in the last place away, from the sandbox's own layer.
 void remove_final_symlink(const Child& child, const char* path) noexcept {
-    char parent[PATH_MAX];
-    const char* last = nullptr;
-    std::size_t length = 0;
-    if (!split_path(path, parent, &last, &length)) {
+    char copy[PATH_MAX];
+    char* const last = copy_path(copy, path) ? last_component(copy) : nullptr;
+    if (last == nullptr || last == copy) {
         return;
     }
-    const int parent_fd = resolve(child, parent, 0);
-    struct stat status {};
-    if (parent_fd >= 0 && is_own_mount(child, parent_fd) &&
-        ::fstatat(parent_fd, last, &status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(status.st_mode)) {
-        (void)::unlinkat(parent_fd, last, 0); // where it stays, the link is followed as any other
+    char name[NAME_MAX + 1];
+    if (std::strlen(last) > NAME_MAX) {
+        return;
     }
-    (void)::close(parent_fd);
+    std::memcpy(name, last, std::strlen(last) + 1);
+    *last = '\0';
+    const int parent = resolve(child, copy, 0);
+    struct stat status {};
+    if (parent >= 0 && is_own_mount(child, parent) &&
+        ::fstatat(parent, name, &status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(status.st_mode)) {
+        (void)::unlinkat(parent, name, 0); // where it stays, the link is followed as any other
+    }
+    (void)::close(parent);
 }
 
 } // namespace
@@ -166,7 +183,8 @@ int open_target(const Child& child, const char* path, std::uint32_t behaviour, M
     if ((behaviour & step_replace_symlink) != 0) {
         remove_final_symlink(child, path);
     }
-    return open_or_make(child, path, behaviour, 0, phase);
+    const int found = resolve(child, path, behaviour);
+    return found >= 0 || errno != ENOENT ? found : make_missing(child, path, behaviour, phase);
 }
 
 int open_existing(const Child& child, const char* path, std::uint32_t behaviour) noexcept {

@@ -3,7 +3,7 @@
 // for long and short names and by the table.
 #include <fcntl.h>
 
-#include <boost/program_options.hpp>
+#include <algorithm>
 
 #include "base/error.hpp"
 #include "base/files.hpp"
@@ -12,13 +12,11 @@
 
 namespace sandbox {
 
-namespace po = boost::program_options;
-
 namespace {
 
-/// The words before the first positional one, each option with its value as one word, and the rest.
+/// The options before the first positional word, and the rest.
 struct SplitArguments {
-    std::vector<std::string> options; ///< "--name=value"
+    std::vector<GivenOption> options;
     std::vector<std::string> positional;
     bool help = false;
 };
@@ -84,9 +82,7 @@ class Splitter {
     }
 
   private:
-    void add(const Option& option, const std::string& value) {
-        result_.options.push_back("--" + std::string{option.name} + "=" + value);
-    }
+    void add(const Option& option, const std::string& value) { result_.options.push_back({&option, value}); }
 
     /// The next word, which must be there.
     const std::string& take_value(const Option& option) {
@@ -133,26 +129,6 @@ class Splitter {
     std::size_t next_ = 0;
     SplitArguments result_;
 };
-
-std::vector<GivenOption> parse_words(const std::vector<std::string>& words) {
-    po::options_description description;
-    for (const Option& option : option_table()) {
-        description.add_options()(option.name, po::value<std::string>());
-    }
-    // Names in full only: a shortened one would change its meaning when the table grows.
-    const int style = po::command_line_style::allow_long | po::command_line_style::long_allow_adjacent;
-    std::vector<GivenOption> given;
-    try {
-        for (const po::option& parsed :
-             po::command_line_parser(words).options(description).style(style).run().options) {
-            given.push_back(
-                {find_option(parsed.string_key), parsed.value.empty() ? "" : parsed.value.front()});
-        }
-    } catch (const po::error& error) {
-        throw UsageError("command line", printable(error.what()));
-    }
-    return given;
-}
 
 void apply(const std::vector<GivenOption>& given, Invocation& invocation, const ParseContext& context) {
     for (const auto& [option, value] : given) {
@@ -233,9 +209,8 @@ Invocation parse_invocation(const std::vector<std::string>& arguments, const Par
         invocation.command = "help";
         return invocation;
     }
-    std::vector<std::string> words = before.options;
-    words.insert(words.end(), after.options.begin(), after.options.end());
-    const std::vector<GivenOption> given = parse_words(words);
+    std::vector<GivenOption> given = before.options;
+    given.insert(given.end(), after.options.begin(), after.options.end());
 
     if (const auto text = user_config.empty() ? std::nullopt : read_file_if_exists(AT_FDCWD, user_config)) {
         apply_file(user_config, *text, invocation, context);

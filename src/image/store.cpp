@@ -53,7 +53,7 @@ void Store::check_version() {
     const auto version = read_file_if_exists(fd(), "version");
     if (!version) {
         try {
-            write_file_atomically(fd(), "version", std::string{layout_version} + "\n");
+            make_layout();
         } catch (const SystemError& error) {
             throw SystemError(error.code(), "write to the store", path_, root_hint);
         }
@@ -63,6 +63,29 @@ void Store::check_version() {
             "the store has layout " + printable(trim(*version)) + ", this sandbox knows " + layout_version,
             root_hint);
     }
+}
+
+/// The version comes last: where it stands, the rest is there.
+void Store::make_layout() {
+    const auto make = [&](const char* path, mode_t mode) {
+        if (::mkdirat(fd(), path, mode) < 0 && errno != EEXIST) {
+            throw_errno(errno, "make", path_ + "/" + path);
+        }
+        check(::fchmodat(fd(), path, mode, 0), "set the mode of", path);
+    };
+    make("scaffold", 0755);
+    for (const char* directory :
+         {"scaffold/dev", "scaffold/etc", "scaffold/proc", "scaffold/run", "scaffold/sys", "scaffold/var"}) {
+        make(directory, 0755);
+    }
+    make("scaffold/tmp", 01777);
+    make("scaffold/var/tmp", 01777);
+    for (const char* file : {"scaffold/etc/hosts", "scaffold/etc/hostname", "scaffold/etc/resolv.conf"}) {
+        const UniqueFd made{
+            check(::openat(fd(), file, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644), "make", file)};
+        check(::fchmod(made.get(), 0644), "set the mode of", file);
+    }
+    write_file_atomically(fd(), "version", std::string{layout_version} + "\n");
 }
 
 UniqueFd Store::open_directory(int parent, const std::string& name) const {

@@ -2,6 +2,9 @@
 // The store on disk: where image trees and the working directories of runs lie.
 //
 //   ROOT/version                 the layout's number
+//   ROOT/scaffold                empty mount points: the lowest layer of every overlay, so that an image
+//   without
+//                                /etc/resolv.conf, say, needs nothing written when a sandbox starts
 //   ROOT/tars/KEY                an archive file that was imported, by what stat(2) says of it: its layer
 //   ROOT/layers/SHA256/MAP/root  a tree, by the digest of its uncompressed tar and the kind of id map
 //   ROOT/tmp/NAME                an import under way; whoever holds its lock is alive
@@ -25,12 +28,16 @@ class Store {
     [[nodiscard]] int fd() const noexcept { return root_.get(); }
     [[nodiscard]] const std::string& path() const noexcept { return path_; }
 
+    /// Where the scaffold lies.
+    [[nodiscard]] std::string scaffold() const { return path_ + "/scaffold"; }
+
     /// Makes a directory below the root, mode 0700, unless it is there. @param name one component
     UniqueFd open_directory(int parent, const std::string& name) const;
 
   private:
     void make_root();
     void check_version();
+    void make_layout();
 
     std::string path_;
     UniqueFd root_;

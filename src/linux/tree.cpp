@@ -6,6 +6,8 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <cstring>
 #include <memory>
@@ -130,13 +132,22 @@ void remove_tree(int dir_fd, const std::string& name) {
 bool is_empty_directory(int dir_fd, const std::string& name) {
     const UniqueFd directory{
         check(::openat(dir_fd, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), "open", name)};
-    const DirStream stream = open_stream(directory.get(), name);
-    while (const dirent* entry = ::readdir(stream.get())) {
-        if (!is_dot(entry->d_name)) {
-            return false;
+    // By getdents64(2): this runs at every start, and readdir(3) takes four calls and 32 kB more.
+    alignas(dirent64) char entries[512];
+    while (true) {
+        const long size =
+            check(::syscall(SYS_getdents64, directory.get(), entries, sizeof entries), "read", name);
+        if (size == 0) {
+            return true;
+        }
+        for (long at = 0; at < size;) {
+            const auto* entry = reinterpret_cast<const dirent64*>(entries + at);
+            if (!is_dot(entry->d_name)) {
+                return false;
+            }
+            at += entry->d_reclen;
         }
     }
-    return true;
 }
 
 } // namespace sandbox

@@ -28,11 +28,16 @@ bool exists(int dir_fd, const char* path) {
     return ::faccessat(dir_fd, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
+/// overlayfs makes the directories above the mark with mode 0: their owner opens them first.
 void remove_volatile_mark(int dir_fd) {
-    if (::unlinkat(dir_fd, volatile_mark, 0) == 0) {
-        (void)::unlinkat(dir_fd, "work/work/incompat/volatile", AT_REMOVEDIR);
-        (void)::unlinkat(dir_fd, "work/work/incompat", AT_REMOVEDIR);
+    for (const char* directory : {"work/work", "work/work/incompat", "work/work/incompat/volatile"}) {
+        if (::fchmodat(dir_fd, directory, 0700, 0) < 0) {
+            return; // no such mount was made, or another id owns them: clean() finds the rest
+        }
     }
+    (void)::unlinkat(dir_fd, volatile_mark, 0);
+    (void)::unlinkat(dir_fd, "work/work/incompat/volatile", AT_REMOVEDIR);
+    (void)::unlinkat(dir_fd, "work/work/incompat", AT_REMOVEDIR);
 }
 
 /// Moved aside under a new name, for later removal.
@@ -76,13 +81,8 @@ bool RunDirectory::take(const std::string& name) {
         return false;
     }
     directory_ = std::move(directory);
-    for (const auto& [part, mode] : {std::pair{"upper", 0755U}, std::pair{"work", 0700U}}) {
-        if (::mkdirat(directory_.get(), part, mode) == 0) {
-            // Whatever the caller's umask: the upper's mode is that of the root inside.
-            check(::fchmodat(directory_.get(), part, mode, 0), "set the mode of", part);
-        } else if (errno != EEXIST) {
-            throw_errno(errno, "make a directory in the store", part);
-        }
+    if (!exists(directory_.get(), "work")) {
+        make_parts();
     }
     if (is_clean()) {
         return true;
@@ -91,6 +91,17 @@ bool RunDirectory::take(const std::string& name) {
     found_dead_runs_ = true;
     directory_.reset();
     return take(name);
+}
+
+/// work comes last: where it stands, both are there.
+void RunDirectory::make_parts() {
+    for (const auto& [part, mode] : {std::pair{"upper", 0755U}, std::pair{"work", 0700U}}) {
+        if (::mkdirat(directory_.get(), part, mode) < 0 && errno != EEXIST) {
+            throw_errno(errno, "make a directory in the store", part);
+        }
+        // Whatever the caller's umask: the upper's mode is that of the root inside.
+        check(::fchmodat(directory_.get(), part, mode, 0), "set the mode of", part);
+    }
 }
 
 bool RunDirectory::is_clean() const {

@@ -28,7 +28,8 @@ class RunDirectory {
 
   private:
     bool take(const std::string& name);
-    bool is_clean() const;
+    void make_parts();
+    [[nodiscard]] bool is_clean() const;
 
     UniqueFd kind_;
     UniqueFd directory_;
