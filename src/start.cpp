@@ -195,6 +195,11 @@ CompiledPlan make_plan(const Start& start, const Rootfs& rootfs, const Environme
     inputs.directory = spec.process.working_directory;
     if (inputs.directory.empty()) {
         inputs.directory = start.image.kind == ImageKind::host ? visible_directory(spec, start.host) : "/";
+        if (start.image.kind == ImageKind::host && inputs.directory != start.host.directory) {
+            start.log.note(
+                "the current directory is not visible in the sandbox, which starts in /\n"
+                "hint: --workspace binds it read-write, --home ro shows your home");
+        }
     }
     return compile(inputs);
 }

@@ -12,6 +12,7 @@
 #include <cstdlib>
 
 #include "child/child.hpp"
+#include "linux/process_title.hpp"
 #include "linux/syscalls.hpp"
 
 namespace sandbox {
@@ -97,6 +98,8 @@ void run_init(Child& child) noexcept {
     if (::prctl(PR_SET_DUMPABLE, 0) < 0 || (!own_pids && ::prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)) {
         fail(child, Stage::begin);
     }
+    // The command line is open to all.
+    set_process_title("sandbox-init");
     // Blocked, not handled: they wait until they are read, and pid 1 loses none. pid_namespaces(7).
     sigset_t all;
     (void)::sigfillset(&all);

@@ -15,7 +15,6 @@
 #include <signal.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -27,6 +26,7 @@
 #include "base/text.hpp"
 #include "idmap/mapping.hpp"
 #include "idmap/user_namespace_failure.hpp"
+#include "linux/process_title.hpp"
 #include "linux/syscalls.hpp"
 
 namespace sandbox {
@@ -158,7 +158,7 @@ UniqueFd confirmed_namespace(const State& state, uid_t owner, const IdMaps& maps
 /// directory.
 [[noreturn]] void hold(int directory, int start_signal) noexcept {
     (void)::setsid();
-    (void)::prctl(PR_SET_NAME, "sandbox-domain");
+    set_process_title("sandbox-domain");
     (void)!::chdir("/");
     for (const int signal : {SIGINT, SIGQUIT, SIGHUP, SIGPIPE}) {
         (void)::signal(signal, SIG_IGN);
@@ -199,6 +199,10 @@ std::string Domain::open_directory(bool create) {
         }
         if (create && ::mkdir(path.c_str(), 0700) < 0 && errno != EEXIST) {
             continue;
+        }
+        if (!create && path == in_runtime && ::access(path.c_str(), F_OK) < 0 &&
+            ::access(runtime, W_OK) == 0) {
+            return "not made yet"; // it would be made there, so the fallback is not looked at
         }
         UniqueFd directory{::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)};
         struct stat status {};

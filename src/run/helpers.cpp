@@ -85,13 +85,15 @@ FuseOverlayHelper::FuseOverlayHelper(const UniqueFd& device, const RootPlan& roo
     for (const char* layer : root.layers) {
         lower += (lower.empty() ? "" : ":") + std::string{layer};
     }
+    const UniqueFd null{check(::open("/dev/null", O_RDWR | O_CLOEXEC), "open", "/dev/null")};
     SpawnRequest request;
     request.path = "/usr/bin/fuse-overlayfs";
     request.arguments = {"fuse-overlayfs", "-f", "-o",
                          "lowerdir=" + lower + ",upperdir=" + run_directory +
                              "/upper,workdir=" + run_directory + "/work,volatile",
                          "/dev/fd/3"};
-    request.fds = {{device.get(), 3}};
+    // Its chatter about mount options it does not know is nobody's concern; a mount that fails shows as such.
+    request.fds = {{null.get(), 0}, {null.get(), 1}, {null.get(), 2}, {device.get(), 3}};
     process_ = spawn_mapped(request, mapping);
 }
 
