@@ -42,6 +42,10 @@ void take_credentials(const Child& child) noexcept {
     if (wanted.set_groups && ::setgroups(wanted.groups.count, wanted.groups.values) < 0) {
         fail(child, Stage::credentials);
     }
+    // What is out of the bounding set no program can have again, set-uid ones included. capabilities(7).
+    if (limit_capability_bounds(wanted.bounding_set) < 0) {
+        fail(child, Stage::credentials);
+    }
     if (::setresgid(wanted.gid, wanted.gid, wanted.gid) < 0 ||
         ::setresuid(wanted.uid, wanted.uid, wanted.uid) < 0) {
         fail(child, Stage::credentials);

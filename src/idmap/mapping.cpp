@@ -24,7 +24,7 @@ namespace sandbox {
 namespace {
 
 constexpr const char* range_hint =
-    "sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 \"$USER\"";
+    "sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 \"$(id -un)\"";
 
 std::string user_name_of(uid_t uid) {
     const passwd* entry = ::getpwuid(uid);
@@ -95,9 +95,18 @@ Mapping single_mapping(const MappingRequest& request) {
     return mapping;
 }
 
+/// What a single id costs, and how to get more.
+void note_single(const std::string& trouble, const std::string& hint, const Log& log) {
+    log.note(trouble +
+             "; only one id is mapped: files of other owners appear as yours or as nobody's, and programs "
+             "that change users (apt, sshd) may fail\nhint: " +
+             hint);
+}
+
 /// Root, on a host or inside another sandbox: no helper is needed.
-Mapping privileged_mapping(const MappingRequest& request) {
-    const SubIds ranges = find_subids(user_name_of(request.uid), request.uid);
+Mapping privileged_mapping(const MappingRequest& request, const Log& log) {
+    const std::string user_name = user_name_of(request.uid);
+    const SubIds ranges = find_subids(user_name, request.uid);
     Mapping mapping;
     mapping.kind = request.kind;
     mapping.way = MapWay::direct;
@@ -106,6 +115,7 @@ Mapping privileged_mapping(const MappingRequest& request) {
     } else if (!in_initial_user_namespace() && request.uid == 0) {
         mapping.maps = identity_of_own_maps();
     } else {
+        note_single(user_name + " has no line in /etc/subuid and /etc/subgid", range_hint, log);
         return single_mapping(request);
     }
     mapping.written = mapping.maps;
@@ -192,7 +202,7 @@ Mapping prepare_mapping(const MappingRequest& request, const Log& log) {
         return single_mapping(request);
     }
     if (holds_map_capabilities()) {
-        return privileged_mapping(request);
+        return privileged_mapping(request, log);
     }
     Domain domain{request.uid, request.gid, request.fallback_run_directory};
     Mapping mapping;
@@ -209,10 +219,7 @@ Mapping prepare_mapping(const MappingRequest& request, const Log& log) {
         std::string hint;
         const std::string trouble = mapping_trouble(ranges, user_name, hint);
         if (!trouble.empty()) {
-            log.note(trouble +
-                     "; only one id is mapped: files of other owners appear as yours or as nobody's, and "
-                     "programs that change users (apt, sshd) may fail\nhint: " +
-                     hint);
+            note_single(trouble, hint, log);
             return single_mapping(request);
         }
         mapping.maps = maps_for(request, request.kind, ranges);

@@ -2,6 +2,7 @@
 // The decisions behind a Plan.
 #include "plan/compile.hpp"
 
+#include <linux/capability.h>
 #include <linux/sched.h>
 #include <sys/mount.h>
 
@@ -227,6 +228,24 @@ void require_mapped(const IdMap& map, std::uint32_t id, const char* kind, const 
     }
 }
 
+/// What root inside may do: the common container profile's set. Without CAP_SYS_ADMIN it cannot undo a mount
+/// made here: uncover what is hidden, or write to what is bound read-only. A user namespace that it makes
+/// itself holds all again, but there the mounts are locked: mount_namespaces(7).
+constexpr int default_capabilities[] = {CAP_CHOWN,   CAP_DAC_OVERRIDE,     CAP_FOWNER,    CAP_FSETID,
+                                        CAP_KILL,    CAP_NET_BIND_SERVICE, CAP_SETFCAP,   CAP_SETGID,
+                                        CAP_SETPCAP, CAP_SETUID,           CAP_SYS_CHROOT};
+
+std::uint64_t bounding_set(const SandboxSpec& sandbox) {
+    if (sandbox.nested) {
+        return ~std::uint64_t{0}; // sandboxes inside mount, map ids and make networks
+    }
+    std::uint64_t set = 0;
+    for (const int capability : default_capabilities) {
+        set |= std::uint64_t{1} << capability;
+    }
+    return set;
+}
+
 /// Paths tried for the command, as execvp(3) does with the environment's PATH.
 std::vector<std::string> candidates(const std::string& command, const std::vector<std::string>& environment) {
     if (command.find('/') != std::string::npos) {
@@ -301,6 +320,7 @@ CompiledPlan compile(const PlanInputs& inputs) {
                  [&](gid_t group) { return maps_inside(mapping.maps.gid, group); });
     plan.credentials.groups = {memory.groups.data(), memory.groups.size()};
     plan.credentials.set_groups = mapping.way != MapWay::self;
+    plan.credentials.bounding_set = bounding_set(sandbox);
 
     plan.process.candidates = memory.keep_list(candidates(inputs.command.front(), inputs.environment));
     plan.process.arguments = memory.keep_vector(inputs.command);

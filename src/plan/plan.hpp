@@ -82,8 +82,9 @@ struct NetworkPlan {
 struct CredentialPlan {
     uid_t uid = 0;
     gid_t gid = 0;
-    Run<gid_t> groups;       ///< supplementary
-    bool set_groups = false; ///< false where setgroups(2) is denied
+    Run<gid_t> groups;              ///< supplementary
+    bool set_groups = false;        ///< false where setgroups(2) is denied
+    std::uint64_t bounding_set = 0; ///< capabilities root inside has, one bit each; other users have none
 };
 
 struct ProcessPlan {

@@ -67,6 +67,17 @@ RunDirectory::RunDirectory(const Store& store, const Mapping& mapping) {
     found_dead_runs_ = found_dead_runs_ || exists(kind_.get(), dead_name);
 }
 
+RunDirectory::~RunDirectory() {
+    if (cleaned_) {
+        return;
+    }
+    try {
+        clean();
+    } catch (const Error&) {
+        // The failure that led here is the one to report; the next start finds what is left.
+    }
+}
+
 /// Locks runs/MAP/NAME and sees that it is ready for use. @return false when another run has it
 bool RunDirectory::take(const std::string& name) {
     constexpr int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
@@ -123,6 +134,7 @@ void RunDirectory::clean() {
         empty("work");
     }
     remove_tree(directory_.get(), "copy");
+    cleaned_ = true;
 }
 
 void remove_dead_runs(const Store& store, const Mapping& mapping) {

@@ -15,6 +15,10 @@ namespace sandbox {
 class RunDirectory {
   public:
     RunDirectory(const Store& store, const Mapping& mapping);
+    /// Cleans as far as that can be done, where clean() was not called: after a start that failed.
+    ~RunDirectory();
+    RunDirectory(const RunDirectory&) = delete;
+    RunDirectory& operator=(const RunDirectory&) = delete;
 
     /// Absolute path; holds upper/ and work/, both empty.
     [[nodiscard]] const std::string& path() const noexcept { return path_; }
@@ -35,6 +39,7 @@ class RunDirectory {
     UniqueFd directory_;
     std::string path_;
     bool found_dead_runs_ = false;
+    bool cleaned_ = false;
 };
 
 /// Removes what killed runs of this kind of map left behind.

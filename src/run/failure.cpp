@@ -57,7 +57,7 @@ class CommandError : public Error {
 Error tap_failure(int code) {
     if (code == ENOENT) {
         return Error("/dev/net/tun", "there is no such device, so no user-mode network",
-                     "sudo modprobe tun, or start without one: --network none");
+                     "sudo modprobe tun (inside a sandbox: start that one with --nested), or --network none");
     }
     if (code == EACCES || code == EPERM) {
         return Error(
