@@ -32,14 +32,16 @@ void set_sysctl(const char* path, const char* value) noexcept {
     }
 }
 
-/// Keeps the kernel's own IPv6 chatter (multicast listener reports, which carry a hop-by-hop header, and
-/// router solicitations) off the tap: no frame means that nobody uses the network, and no helper need be
-/// started.
+/// Keeps the kernel's own IPv6 chatter off the tap: duplicate address detection and what else has no source
+/// address yet, multicast listener reports, which carry a hop-by-hop header, and router solicitations. No
+/// frame means that nobody uses the network, and no helper need be started.
 int attach_filter(int tap) noexcept {
     sock_filter program[] = {
         {BPF_LD | BPF_H | BPF_ABS, 0, 0, 12}, // EtherType
-        {BPF_JMP | BPF_JEQ | BPF_K, 0, 5, 0x86dd},
-        {BPF_LD | BPF_B | BPF_ABS, 0, 0, 14 + 6},  // IPv6 next header
+        {BPF_JMP | BPF_JEQ | BPF_K, 0, 7, 0x86dd},
+        {BPF_LD | BPF_W | BPF_ABS, 0, 0, 14 + 8}, // IPv6 source, its first 32 bits
+        {BPF_JMP | BPF_JEQ | BPF_K, 6, 0, 0},
+        {BPF_LD | BPF_B | BPF_ABS, 0, 0, 14 + 6},  // next header
         {BPF_JMP | BPF_JEQ | BPF_K, 4, 0, 0},      // hop-by-hop options
         {BPF_JMP | BPF_JEQ | BPF_K, 0, 2, 58},     // ICMPv6
         {BPF_LD | BPF_B | BPF_ABS, 0, 0, 14 + 40}, // its type

@@ -42,11 +42,13 @@ enum class StepKind : std::uint8_t {
     file_system, ///< a new instance of file system `source` on `target` with `options`
     bind,        ///< the host's `source` on `target`
     bind_inside, ///< the new root's own `source` on `target`
-    directory,   ///< mkdir, unless it exists
-    file,        ///< a file that holds `source`
-    symlink,     ///< `target` points to `source`
-    mask,        ///< hides `target`: /dev/null over a file, an empty read-only tmpfs over a directory
-    console,     ///< the sandbox's terminal on `target`, or /dev/null where it has none
+    device, ///< the host's device `source` on `target`, a file made for it in a directory made by an earlier
+            ///< step
+    directory, ///< mkdir, unless it exists
+    file,      ///< a file that holds `source`
+    symlink,   ///< `target` points to `source`
+    mask,      ///< hides `target`: /dev/null over a file, an empty read-only tmpfs over a directory
+    console,   ///< the sandbox's terminal on `target`, or /dev/null where it has none
 };
 
 /// Bits of Step::behaviour.

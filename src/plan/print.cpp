@@ -60,6 +60,8 @@ std::string step_text(const Step& step) {
         case StepKind::bind_inside:
             return std::string{step.kind == StepKind::bind ? "bind " : "bind inside "} +
                    text_of(step.source) + " on " + target;
+        case StepKind::device:
+            return "device " + target;
         case StepKind::directory:
             return "directory " + target;
         case StepKind::file:

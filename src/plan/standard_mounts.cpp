@@ -66,6 +66,12 @@ Step bind(const char* path, std::uint32_t behaviour, std::uint64_t attributes) {
     return step;
 }
 
+Step device(const char* path, std::uint32_t behaviour) {
+    Step step = bind(path, behaviour, 0);
+    step.kind = StepKind::device;
+    return step;
+}
+
 Step directory(const char* target, unsigned mode) {
     Step step;
     step.kind = StepKind::directory;
@@ -94,12 +100,12 @@ void add_dev(const SandboxSpec& sandbox, const IdFacts& ids, TextKeeper& texts, 
     dev.behaviour = step_no_symlinks;
     steps.push_back(dev);
     for (const char* node : device_nodes) {
-        steps.push_back(bind(node, step_no_symlinks, 0));
+        steps.push_back(device(node, 0));
     }
     if (sandbox.nested) {
         steps.push_back(directory("/dev/net", 0755));
         for (const char* node : nested_device_nodes) {
-            steps.push_back(bind(node, step_no_symlinks | step_optional, 0));
+            steps.push_back(device(node, step_optional));
         }
     }
     for (const Link& link : device_links) {
