@@ -88,6 +88,9 @@ FilterSource::FilterSource(ByteSource& source) : input_(source), reader_(make_re
     (void)::archive_read_support_filter_xz(reader);
     (void)::archive_read_support_filter_zstd(reader);
     (void)::archive_read_support_filter_lz4(reader);
+    (void)::archive_read_support_filter_lzma(reader);
+    (void)::archive_read_support_filter_lzip(reader);
+    (void)::archive_read_support_filter_compress(reader);
     (void)::archive_read_support_format_raw(reader);
     (void)::archive_read_support_format_empty(reader);
     if (input_.open(reader) != ARCHIVE_OK) {
