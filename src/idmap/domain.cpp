@@ -137,15 +137,21 @@ UniqueFd confirmed_namespace(const State& state, uid_t owner, const IdMaps& maps
         ::_exit(1); // the maps could not be written
     }
     (void)::close(start_signal);
+    struct stat own {};
+    if (::fstatat(directory, state_name, &own, AT_SYMLINK_NOFOLLOW) < 0) {
+        ::_exit(1);
+    }
     while (true) {
         timespec nap{domain_idle_seconds, 0};
         (void)::nanosleep(&nap, nullptr); // a signal only makes one look early
         struct stat status {};
         timespec now{};
-        if (::fstatat(directory, state_name, &status, AT_SYMLINK_NOFOLLOW) < 0) {
+        (void)::clock_gettime(CLOCK_REALTIME, &now);
+        // Another file of that name belongs to a domain made after the ranges had changed.
+        if (::fstatat(directory, state_name, &status, AT_SYMLINK_NOFOLLOW) < 0 ||
+            status.st_ino != own.st_ino) {
             ::_exit(0);
         }
-        (void)::clock_gettime(CLOCK_REALTIME, &now);
         if (now.tv_sec - status.st_mtim.tv_sec >= domain_idle_seconds) {
             // A start that reads the file just now finds the process gone and makes another domain.
             (void)::unlinkat(directory, state_name, 0);
