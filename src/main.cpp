@@ -15,8 +15,6 @@
 #include "linux/syscalls.hpp"
 #include "start.hpp"
 
-extern char** environ;
-
 namespace sandbox {
 
 namespace {
@@ -61,9 +59,10 @@ int run_invocation(const std::vector<std::string>& arguments) {
 }
 
 void print_error(const Error& error) {
-    std::string text = std::string{"sandbox: "} + error.what() + "\n";
+    // Names in it may be a stranger's: nothing in them drives the terminal.
+    std::string text = "sandbox: " + printable(error.what()) + "\n";
     if (!error.hint().empty()) {
-        text += "hint: " + error.hint() + "\n";
+        text += "hint: " + printable(error.hint()) + "\n";
     }
     (void)!::write(STDERR_FILENO, text.data(), text.size()); // nowhere else to say it
 }

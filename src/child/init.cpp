@@ -25,6 +25,12 @@ bool goes_to_group(int signal) noexcept {
            signal == SIGTSTP;
 }
 
+/// What the kernel sends for a fault. Sent to pid 1 by someone inside it means nothing to the command.
+bool is_fault(int signal) noexcept {
+    return signal == SIGSEGV || signal == SIGBUS || signal == SIGFPE || signal == SIGILL ||
+           signal == SIGTRAP || signal == SIGABRT || signal == SIGSYS;
+}
+
 void pass_on(pid_t command, int signal) noexcept {
     // A new session is an orphaned process group, in which SIGTSTP does nothing. setpgid(2).
     const int sent = signal == SIGTSTP ? SIGSTOP : signal;
@@ -118,7 +124,7 @@ void run_init(Child& child) noexcept {
             if (reap(command, &status)) {
                 break;
             }
-        } else if (signal > 0) {
+        } else if (signal > 0 && !is_fault(signal)) {
             pass_on(command, signal);
         }
     }

@@ -125,7 +125,7 @@ int configure_overlay(int context, const int* layers, std::size_t count, const O
 int make_overlay(Child& child) noexcept {
     constexpr std::size_t max_layers = 500; // the kernel's own limit on lower layers
     const RootPlan& root = child.plan.root;
-    int layers[max_layers];
+    int layers[max_layers] = {};
     if (root.layers.count > max_layers) {
         errno = E2BIG;
         fail(child, Stage::root);

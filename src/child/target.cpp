@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <climits>
+#include <cstdio>
 #include <cstring>
 
 #include "child/child.hpp"
@@ -32,6 +33,16 @@ bool is_own_mount(const Child& child, int fd) noexcept {
         }
     }
     return false;
+}
+
+bool copy_name(char (&name)[NAME_MAX + 1], const char* from) noexcept {
+    const std::size_t length = std::strlen(from);
+    if (length > NAME_MAX) {
+        errno = ENAMETOOLONG;
+        return false;
+    }
+    std::memcpy(name, from, length + 1);
+    return true;
 }
 
 /// Where the last component begins, trailing slashes cut off. @return nullptr for the root
@@ -90,14 +101,11 @@ int open_or_make(const Child& child, char* path, std::uint32_t behaviour, int li
         return open_or_make(child, link, behaviour, links + 1, phase);
     }
     char joined[PATH_MAX];
-    const std::size_t parent_length = std::strlen(parent);
-    if (parent_length + 1 + static_cast<std::size_t>(length) >= sizeof joined) {
+    const int size = std::snprintf(joined, sizeof joined, "%s/%s", parent, link);
+    if (size < 0 || static_cast<std::size_t>(size) >= sizeof joined) {
         errno = ENAMETOOLONG;
         return -1;
     }
-    std::memcpy(joined, parent, parent_length);
-    joined[parent_length] = '/';
-    std::memcpy(joined + parent_length + 1, link, static_cast<std::size_t>(length) + 1);
     return open_or_make(child, joined, behaviour, links + 1, phase);
 }
 
@@ -106,12 +114,14 @@ int open_or_make(const Child& child, char* path, std::uint32_t behaviour, int li
 int make_target(const Child& child, char* path, std::uint32_t behaviour, int links,
                 MountPhase* phase) noexcept {
     char* const last = last_component(path);
-    if (last == nullptr || std::strlen(last) > NAME_MAX) {
-        errno = last == nullptr ? EEXIST : ENAMETOOLONG;
+    if (last == nullptr) {
+        errno = EEXIST;
         return -1;
     }
     char name[NAME_MAX + 1];
-    std::memcpy(name, last, std::strlen(last) + 1);
+    if (!copy_name(name, last)) {
+        return -1;
+    }
     *last = '\0';
     const int parent = open_or_make(child, path[0] == '\0' ? const_cast<char*>("/") : path,
                                     behaviour & ~std::uint32_t{step_create_file}, links, phase);
@@ -155,10 +165,9 @@ void remove_final_symlink(const Child& child, const char* path) noexcept {
         return;
     }
     char name[NAME_MAX + 1];
-    if (std::strlen(last) > NAME_MAX) {
+    if (!copy_name(name, last)) {
         return;
     }
-    std::memcpy(name, last, std::strlen(last) + 1);
     *last = '\0';
     const int parent = resolve(child, copy, 0);
     struct stat status {};

@@ -110,6 +110,8 @@ Mapping privileged_mapping(const MappingRequest& request, const Log& log) {
     Mapping mapping;
     mapping.kind = request.kind;
     mapping.way = MapWay::direct;
+    // What a namespace was denied its children are denied too. user_namespaces(7).
+    mapping.set_groups = trim(read_file(AT_FDCWD, "/proc/self/setgroups")) != "deny";
     if (ranges.usable()) {
         mapping.maps = maps_for(request, request.kind, ranges);
     } else if (!in_initial_user_namespace() && request.uid == 0) {
@@ -138,16 +140,16 @@ std::string helper_trouble(const char* path) {
 }
 
 std::string mapping_trouble(const SubIds& ranges, const std::string& user_name, std::string& hint) {
+    if (!ranges.usable()) {
+        hint = range_hint;
+        return user_name + " has no line in " + (ranges.uid.empty() ? "/etc/subuid" : "/etc/subgid");
+    }
     for (const char* helper : {"/usr/bin/newuidmap", "/usr/bin/newgidmap"}) {
         std::string trouble = helper_trouble(helper);
         if (!trouble.empty()) {
             hint = "install the package uidmap (Debian) or shadow-utils (Fedora) again";
             return trouble;
         }
-    }
-    if (!ranges.usable()) {
-        hint = range_hint;
-        return user_name + " has no line in " + (ranges.uid.empty() ? "/etc/subuid" : "/etc/subgid");
     }
     return {};
 }
@@ -197,7 +199,9 @@ void write_map_file(pid_t child, const char* name, const std::string& text) {
 
 } // namespace
 
-Mapping prepare_mapping(const MappingRequest& request, const Log& log) {
+namespace {
+
+Mapping choose_mapping(const MappingRequest& request, const Log& log) {
     if (is_single_kind(request.kind)) {
         return single_mapping(request);
     }
@@ -207,6 +211,7 @@ Mapping prepare_mapping(const MappingRequest& request, const Log& log) {
     Domain domain{request.uid, request.gid, request.fallback_run_directory};
     Mapping mapping;
     mapping.kind = request.kind;
+    mapping.set_groups = true;
     // The warm path: a domain that is there vouches for its ranges, and nothing of /etc need be read.
     if (request.use_domain && !request.dry) {
         if (const auto ranges = domain.join_if_exists()) {
@@ -238,6 +243,15 @@ Mapping prepare_mapping(const MappingRequest& request, const Log& log) {
         mapping.way = MapWay::direct;
         mapping.written = {*uid, *gid};
     }
+    return mapping;
+}
+
+} // namespace
+
+Mapping prepare_mapping(const MappingRequest& request, const Log& log) {
+    const bool host_root = request.uid == 0 && in_initial_user_namespace();
+    Mapping mapping = choose_mapping(request, log);
+    mapping.caller_is_host_root = host_root;
     return mapping;
 }
 

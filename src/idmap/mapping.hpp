@@ -30,7 +30,9 @@ struct Mapping {
     MapKind kind = MapKind::single_root;
     IdMaps maps; ///< outside ids as seen where `sandbox` was started
     MapWay way = MapWay::self;
-    IdMaps written; ///< for `direct`: the same, in the ids of the namespace the process is in now
+    IdMaps written;          ///< for `direct`: the same, in the ids of the namespace the process is in now
+    bool set_groups = false; ///< whether the processes in it may call setgroups(2)
+    bool caller_is_host_root = false; ///< id 0 of the initial user namespace is among the outside ids
     std::string
         key; ///< names the kind and the ids: trees extracted under one key fit every sandbox of that key
 };

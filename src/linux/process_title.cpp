@@ -8,7 +8,6 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cstring>
 
 namespace sandbox {
@@ -25,7 +24,9 @@ void set_process_title(const char* title) noexcept {
     }
     const auto size = static_cast<std::size_t>(end - begin);
     std::memset(begin, 0, size);
-    std::memcpy(begin, title, std::min(size - 1, std::strlen(title)));
+    for (std::size_t i = 0; i + 1 < size && title[i] != '\0'; ++i) {
+        begin[i] = title[i];
+    }
 }
 
 } // namespace sandbox

@@ -319,7 +319,7 @@ CompiledPlan compile(const PlanInputs& inputs) {
     std::copy_if(inputs.user.groups.begin(), inputs.user.groups.end(), std::back_inserter(memory.groups),
                  [&](gid_t group) { return maps_inside(mapping.maps.gid, group); });
     plan.credentials.groups = {memory.groups.data(), memory.groups.size()};
-    plan.credentials.set_groups = mapping.way != MapWay::self;
+    plan.credentials.set_groups = mapping.set_groups;
     plan.credentials.bounding_set = bounding_set(sandbox);
 
     plan.process.candidates = memory.keep_list(candidates(inputs.command.front(), inputs.environment));

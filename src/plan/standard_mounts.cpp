@@ -180,10 +180,7 @@ IdFacts id_facts(const Mapping& mapping) {
     IdFacts facts;
     facts.root_mapped = maps_inside(mapping.maps.uid, 0) && maps_inside(mapping.maps.gid, 0);
     facts.tty_group_mapped = maps_inside(mapping.maps.gid, tty_group);
-    facts.caller_is_root = false;
-    for (const IdMapLine& line : mapping.maps.uid) {
-        facts.caller_is_root = facts.caller_is_root || line.outside == 0;
-    }
+    facts.caller_is_root = mapping.caller_is_host_root;
     return facts;
 }
 

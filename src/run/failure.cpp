@@ -110,6 +110,13 @@ Error step_failure(const Report& report, const Plan& plan) {
         case MountPhase::mount:
             break;
     }
+    if (report.code == EPERM && step.kind == StepKind::file_system && step.option == nullptr) {
+        // A fresh procfs or sysfs is for those who see all of an older one. mount_too_revealing() in the
+        // kernel.
+        return SystemError(
+            report.code, "mount on " + target, object,
+            "inside another sandbox: start that one with --nested; in a container: with an unmasked /proc");
+    }
     if (report.code == ENOSPC) {
         // Documentation of mount(2): the limit of mounts in a namespace.
         return Error(object, "too many mounts", "fs.mount-max sets the limit");
