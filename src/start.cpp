@@ -23,6 +23,7 @@
 #include "rootfs/rootfs.hpp"
 #include "rootfs/run_directory.hpp"
 #include "rootfs/users.hpp"
+#include "run/helpers.hpp"
 #include "run/run.hpp"
 #include "spec/validate.hpp"
 
@@ -147,7 +148,8 @@ std::vector<RootStorage> storage_choices(const SandboxSpec& sandbox, const Image
             choices.push_back(RootStorage::overlay_tmpfs);
         }
     }
-    if (sandbox.storage == Storage::fuse || (any && sandbox.upper != UpperPlace::tmpfs)) {
+    const bool fuse_installed = ::access(fuse_overlayfs_path, X_OK) == 0;
+    if (sandbox.storage == Storage::fuse || (any && sandbox.upper != UpperPlace::tmpfs && fuse_installed)) {
         choices.push_back(RootStorage::fuse_overlay);
     }
     if (sandbox.storage == Storage::copy || (any && sandbox.upper == UpperPlace::automatic)) {
@@ -195,10 +197,12 @@ CompiledPlan make_plan(const Start& start, const Rootfs& rootfs, const Environme
     inputs.directory = spec.process.working_directory;
     if (inputs.directory.empty()) {
         inputs.directory = start.image.kind == ImageKind::host ? visible_directory(spec, start.host) : "/";
-        if (start.image.kind == ImageKind::host && inputs.directory != start.host.directory) {
+        // Said to people: a script that does not care where it starts has its stderr for better things.
+        if (start.image.kind == ImageKind::host && inputs.directory != start.host.directory &&
+            ::isatty(STDERR_FILENO) == 1) {
             start.log.note(
                 "the current directory is not visible in the sandbox, which starts in /\n"
-                "hint: --workspace binds it read-write, --home ro shows your home");
+                "hint: --workspace binds it read-write, --home ro shows your home, -w / says you mean it");
         }
     }
     return compile(inputs);
@@ -305,14 +309,14 @@ int start_sandbox(const Invocation& invocation, const Environment& caller) {
     if (needs_store) {
         store.emplace(store_path);
     }
-    start.mapping = prepare_mapping({start.host.uid, start.host.gid, map_kind(spec.sandbox, start.image),
-                                     spec.sandbox.use_domain, spec.dry_run, store_path},
-                                    log);
+    const MappingRequest wanted{start.host.uid,          start.host.gid, map_kind(spec.sandbox, start.image),
+                                spec.sandbox.use_domain, spec.dry_run,   store_path};
+    start.mapping = prepare_mapping(wanted, log);
     // From here on this process may be in its domain: the same user, with power over the ids of its range.
     if (start.image.kind == ImageKind::tree && !spec.dry_run) {
-        provide_tree(start.image, *store, start.mapping, log);
+        provide_tree(start.image, *store, mapping_for_trees(wanted, start.mapping), log);
     } else if (start.image.kind == ImageKind::tree &&
-               !provide_tree_if_imported(start.image, *store, start.mapping)) {
+               !provide_tree_if_imported(start.image, *store, mapping_for_trees(wanted, start.mapping))) {
         throw UsageError(start.image.name, "not imported yet, so there is no plan to print",
                          "start it once without --dry-run");
     }

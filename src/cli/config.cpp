@@ -38,13 +38,18 @@ std::vector<GivenOption> parse_config(const std::string& text, const std::string
         const po::options_description description = describe_options();
         for (const po::option& parsed : po::parse_config_file(stream, description).options) {
             const Option* option = find_option(parsed.string_key);
+            if (parsed.string_key == "config") {
+                throw UsageError(path, "config has no effect in a file",
+                                 "name the file on the command line: --config FILE");
+            }
             given.push_back({option, parsed.value.empty() ? "" : parsed.value.front()});
         }
     } catch (const po::unknown_option& error) {
         throw UsageError(path, "unknown option " + printable(error.get_option_name()),
-                         "it takes the long names that sandbox help run lists");
+                         "it takes the long names that sandbox help run lists, without [sections]");
     } catch (const po::error& error) {
-        throw UsageError(path, printable(error.what()), "each line is NAME = VALUE");
+        throw UsageError(path, "not a list of NAME = VALUE lines: " + printable(error.what()),
+                         "a switch is NAME = true");
     }
     return given;
 }

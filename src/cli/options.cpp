@@ -128,7 +128,7 @@ constexpr Option options[] =
         {"workspace", 0, after_equals, "DIR", ".",
          "bind DIR (default: here) read-write at its own path, and start there", files, add_workspace},
         {"home", 0, required, "hide|ro|rw", nullptr,
-         "host: what is seen of your home (default: an empty directory)", files,
+         "with IMAGE host: what is seen of your home (default: an empty directory)", files,
          [](Invocation& i, const std::string& v, const Context&) { i.spec.sandbox.home = parse_home(v); }},
         {"tz", 0, required, "local|ZONE", nullptr,
          "the time zone inside: the host's, or one such as Europe/Berlin", files,
@@ -150,7 +150,7 @@ constexpr Option options[] =
          [](Invocation& i, const std::string& v, const Context&) {
              i.spec.process.pass_proxies = parse_switch("--http-proxy", v);
          }},
-        {"no-http-proxy", 0, none, nullptr, nullptr, "do not", process,
+        {"no-http-proxy", 0, none, nullptr, nullptr, "do not pass them", process,
          [](Invocation& i, const std::string& v, const Context&) {
              i.spec.process.pass_proxies = !parse_switch("--no-http-proxy", v);
          }},
@@ -260,7 +260,7 @@ constexpr Option options[] =
          [](Invocation& i, const std::string& v, const Context&) {
              i.spec.sandbox.storage = parse_storage(v);
          }},
-        {"upper", 0, required, "disk|tmpfs", nullptr, "where they go until the sandbox ends", root,
+        {"upper", 0, required, "disk|tmpfs", nullptr, "where writes go until the sandbox ends", root,
          [](Invocation& i, const std::string& v, const Context&) { i.spec.sandbox.upper = parse_upper(v); }},
         {"root", 0, required, "DIR", nullptr,
          "the store (default $SANDBOX_ROOT, then $XDG_DATA_HOME/sandbox)", root,

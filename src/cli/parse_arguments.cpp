@@ -9,6 +9,7 @@
 #include "base/files.hpp"
 #include "base/text.hpp"
 #include "cli/cli.hpp"
+#include "spec/validate.hpp"
 
 namespace sandbox {
 
@@ -88,7 +89,8 @@ class Splitter {
     const std::string& take_value(const Option& option) {
         if (next_ + 1 >= words_.size()) {
             throw UsageError("--" + std::string{option.name}, "needs a value",
-                             "--" + std::string{option.name} + " " + option.value_name);
+                             "--" + std::string{option.name} + " " + option.value_name +
+                                 (option.letter == 'h' ? "; for help: sandbox help run" : ""));
         }
         return words_[++next_];
     }
@@ -114,7 +116,8 @@ class Splitter {
         for (std::size_t i = 1; i < word.size(); ++i) {
             const Option* option = find_option(word[i]);
             if (option == nullptr) {
-                refuse_unknown("-" + word.substr(i, 1), word.substr(i, 1));
+                throw UsageError("-" + printable(word.substr(i, 1)), "no such option",
+                                 "sandbox help run lists them all");
             }
             if (option->value == OptionValue::none) {
                 add(*option, "true");
@@ -138,7 +141,14 @@ void apply(const std::vector<GivenOption>& given, Invocation& invocation, const 
 
 void apply_file(const std::string& path, const std::string& text, Invocation& invocation,
                 const ParseContext& context) {
-    apply(parse_config(text, path), invocation, context);
+    try {
+        apply(parse_config(text, path), invocation, context);
+    } catch (const UsageError& error) {
+        if (error.object() == path) {
+            throw;
+        }
+        throw UsageError(path + ": " + error.object(), error.reason(), error.hint());
+    }
 }
 
 /// IMAGE, then the command's words; a "--" between them, or before both, says nothing more.
@@ -169,6 +179,10 @@ void finish(Invocation& invocation) {
     if (!process.is_shell && invocation.spec.sandbox.image.empty()) {
         throw UsageError("run", "no image is named",
                          "sandbox run IMAGE COMMAND, where IMAGE is a tar, a directory or host");
+    }
+    if (invocation.spec.sandbox.network == Network::slirp &&
+        shares(invocation.spec.sandbox, Namespace::net)) {
+        invocation.spec.sandbox.network = Network::host; // the same thing, said otherwise
     }
     if (process.entrypoint && !process.entrypoint->empty()) {
         process.command.insert(process.command.begin(), *process.entrypoint);

@@ -98,9 +98,7 @@ Mapping single_mapping(const MappingRequest& request) {
 /// What a single id costs, and how to get more.
 void note_single(const std::string& trouble, const std::string& hint, const Log& log) {
     log.note(trouble +
-             "; only one id is mapped: files of other owners appear as yours or as nobody's, and programs "
-             "that change users (apt, sshd) may fail\nhint: " +
-             hint);
+             ": one id is mapped, so other owners are lost, and apt and the like may fail\nhint: " + hint);
 }
 
 /// Root, on a host or inside another sandbox: no helper is needed.
@@ -253,6 +251,15 @@ Mapping prepare_mapping(const MappingRequest& request, const Log& log) {
     Mapping mapping = choose_mapping(request, log);
     mapping.caller_is_host_root = host_root;
     return mapping;
+}
+
+Mapping mapping_for_trees(const MappingRequest& request, const Mapping& mapping) {
+    if (mapping.kind != MapKind::single_self) {
+        return mapping;
+    }
+    MappingRequest as_root = request;
+    as_root.kind = MapKind::single_root;
+    return single_mapping(as_root);
 }
 
 void write_maps(pid_t child, const Mapping& mapping) {

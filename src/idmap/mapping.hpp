@@ -51,6 +51,10 @@ struct MappingRequest {
 /// process must be single-threaded. Without a usable range it falls back to a single id and notes that.
 Mapping prepare_mapping(const MappingRequest& request, const Log& log);
 
+/// The map that trees for sandboxes of `mapping` are made with: where only one id is mapped it is 0, whatever
+/// it is in the sandbox, for the maker needs its capabilities. On the disk there is no difference.
+Mapping mapping_for_trees(const MappingRequest& request, const Mapping& mapping);
+
 /// Writes the maps of `child`, which waits in its new user namespace; nothing to do for MapWay::self.
 /// The child must stay unreaped until this returns: the helpers are told its pid by number.
 void write_maps(pid_t child, const Mapping& mapping);

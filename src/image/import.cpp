@@ -165,11 +165,12 @@ UnpackDone run_unpack(const ArchiveFile& archive, const std::string& name, const
     if (last && std::holds_alternative<UnpackDone>(*last) && status == 0) {
         return std::get<UnpackDone>(*last);
     }
-    throw Error(name,
-                WIFSIGNALED(status)
-                    ? "sandbox-unpack was killed by signal " + std::to_string(WTERMSIG(status))
-                    : "sandbox-unpack ended with status " + std::to_string(shell_status(status)),
-                shell_status(status) == 127 ? request.path + " must be installed beside sandbox" : "");
+    throw Error(
+        name,
+        WIFSIGNALED(status) ? "sandbox-unpack was killed by signal " + std::to_string(WTERMSIG(status))
+                            : "sandbox-unpack ended with status " + std::to_string(shell_status(status)),
+        shell_status(status) == 127 ? request.path + " must be installed, with its libraries (ldd shows them)"
+                                    : "");
 }
 
 struct CloseDir {

@@ -98,8 +98,9 @@ Image identify_image(const std::string& text) {
         if (errno != ENOENT && errno != ENOTDIR) {
             throw_errno(errno, "open the image", text);
         }
-        throw UsageError(text, "no such image: there is no file or directory of that name",
-                         "name a root file system's tar, a directory that holds one, or host");
+        throw UsageError(
+            text, "no such image: there is no file or directory of that name",
+            "name a root file system's tar, a directory that holds one, or host; nothing is pulled");
     }
     if (!S_ISDIR(status.st_mode)) {
         return {ImageKind::tree, text, {}};

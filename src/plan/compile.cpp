@@ -248,6 +248,9 @@ std::uint64_t bounding_set(const SandboxSpec& sandbox) {
 
 /// Paths tried for the command, as execvp(3) does with the environment's PATH.
 std::vector<std::string> candidates(const std::string& command, const std::vector<std::string>& environment) {
+    if (command.empty()) {
+        return {}; // found nowhere, rather than every directory of PATH
+    }
     if (command.find('/') != std::string::npos) {
         return {command};
     }

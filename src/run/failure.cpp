@@ -7,6 +7,7 @@
 #include "base/text.hpp"
 #include "idmap/user_namespace_failure.hpp"
 #include "run/elf.hpp"
+#include "run/helpers.hpp"
 
 namespace sandbox {
 
@@ -23,7 +24,8 @@ class CommandError : public Error {
 [[noreturn]] void throw_exec_failure(const Report& report, const Plan& plan) {
     constexpr int not_found = 127;
     constexpr int not_executable = 126;
-    const std::string command = printable(plan.process.arguments[0]);
+    const std::string name = plan.process.arguments[0];
+    const std::string command = name.empty() ? "''" : printable(name);
     if (!report.found) {
         throw CommandError(not_found, command, "command not found in the sandbox",
                            "its PATH decides where it is looked for; a path with a slash is taken as it is");
@@ -77,6 +79,10 @@ Error root_failure(const Plan& plan, int code) {
                     ? "a tmpfs needs Linux 6.6 for this; try --upper disk, --storage fuse or copy"
                     : "try --upper tmpfs, --storage fuse or --storage copy");
         case RootKind::fuse_overlay:
+            if (code == ENOTCONN || code == ECONNABORTED) {
+                return Error(fuse_overlayfs_path, "not installed, or ended at once",
+                             "install the package fuse-overlayfs, or use --storage copy");
+            }
             return SystemError(code, "mount with fuse-overlayfs", layer,
                                code == EACCES || code == EPERM
                                    ? "sudo chmod 0666 /dev/fuse (as udev does)"
@@ -94,13 +100,16 @@ Error step_failure(const Report& report, const Plan& plan) {
     const std::string object = step.option != nullptr ? step.option : target;
     switch (static_cast<MountPhase>(report.phase)) {
         case MountPhase::source:
+            if (report.code == ENOENT && object.starts_with("--tz")) {
+                return UsageError(object, "no such zone in /usr/share/zoneinfo of this host");
+            }
             return SystemError(report.code, "open", object + ": " + source);
         case MountPhase::changed:
             return Error(object, source + " was replaced while the sandbox started", "start it again");
         case MountPhase::on_host:
             return Error(object,
                          "there is no " + target + " to mount on, and it lies in a directory of the host",
-                         "make it there first, or mount elsewhere");
+                         "make it there first, or mount it where it is on the host, or below /tmp");
         case MountPhase::target:
             if (report.code == ELOOP) {
                 return Error(object, "a symbolic link lies in the way of " + target,
@@ -109,6 +118,10 @@ Error step_failure(const Report& report, const Plan& plan) {
             return SystemError(report.code, "open or make " + target + " in the sandbox", object);
         case MountPhase::mount:
             break;
+    }
+    if (report.code == EINVAL && step.option != nullptr && step.kind == StepKind::bind) {
+        // move_mount(2) wants like on like.
+        return Error(object, "a directory cannot be mounted on a file, nor a file on a directory");
     }
     if (report.code == EPERM && step.kind == StepKind::file_system && step.option == nullptr) {
         // A fresh procfs or sysfs is for those who see all of an older one. mount_too_revealing() in the
@@ -146,7 +159,9 @@ Error stage_failure(const Report& report, const Plan& plan) {
             return SystemError(code, "open", "the sandbox's terminal", "-T starts without one");
         case Stage::time:
             return SystemError(code, "set the clocks of a time namespace", "--time-offset",
-                               code == EINVAL ? "Linux 5.6 with CONFIG_TIME_NS is needed" : "");
+                               code == EINVAL   ? "Linux 5.6 with CONFIG_TIME_NS is needed"
+                               : code == ERANGE ? "the clocks cannot show a time before the boot"
+                                                : "");
         case Stage::credentials:
             return SystemError(code, "become user " + std::to_string(plan.credentials.uid), "--user");
         case Stage::directory:

@@ -87,7 +87,7 @@ FuseOverlayHelper::FuseOverlayHelper(const UniqueFd& device, const RootPlan& roo
     }
     const UniqueFd null{check(::open("/dev/null", O_RDWR | O_CLOEXEC), "open", "/dev/null")};
     SpawnRequest request;
-    request.path = "/usr/bin/fuse-overlayfs";
+    request.path = fuse_overlayfs_path;
     request.arguments = {"fuse-overlayfs", "-f", "-o",
                          "lowerdir=" + lower + ",upperdir=" + run_directory +
                              "/upper,workdir=" + run_directory + "/work,volatile",

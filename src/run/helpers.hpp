@@ -34,6 +34,9 @@ class NetworkHelper {
     ChildProcess process_;
 };
 
+/// Where distributions put it.
+inline constexpr const char* fuse_overlayfs_path = "/usr/bin/fuse-overlayfs";
+
 /// Serves a fuse-overlayfs mount whose /dev/fuse the child opened. The destructor ends it.
 class FuseOverlayHelper {
   public:

@@ -174,6 +174,7 @@ SignalSource forwarded_signals() {
 RunResult run_sandbox(const RunRequest& request, SignalSource& signals,
                       const std::function<void()>& while_running) {
     RunResult result;
+    const TerminalKeeper keeper;
     try {
         RunningSandbox sandbox = launch(request, signals);
         if (!sandbox.terminal) {

@@ -33,6 +33,25 @@ bool write_fully(int fd, const char* bytes, std::size_t size) {
 
 } // namespace
 
+TerminalKeeper::TerminalKeeper() {
+    for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+        if (::tcgetattr(fd, &original_) == 0) {
+            terminal_ = UniqueFd{::fcntl(fd, F_DUPFD_CLOEXEC, 3)};
+            return;
+        }
+    }
+}
+
+TerminalKeeper::~TerminalKeeper() {
+    termios now{};
+    // Only what was changed is set: from the background setting anything would stop us.
+    if (terminal_.valid() && ::tcgetattr(terminal_.get(), &now) == 0 &&
+        (now.c_iflag != original_.c_iflag || now.c_oflag != original_.c_oflag ||
+         now.c_cflag != original_.c_cflag || now.c_lflag != original_.c_lflag)) {
+        (void)::tcsetattr(terminal_.get(), TCSADRAIN, &original_);
+    }
+}
+
 TerminalProxy::TerminalProxy(UniqueFd master) : master_(std::move(master)) {
     (void)::fcntl(master_.get(), F_SETFL, O_NONBLOCK); // else only slower
     has_terminal_ = ::tcgetattr(STDIN_FILENO, &original_) == 0;

@@ -11,6 +11,20 @@
 
 namespace sandbox {
 
+/// Gives the caller's terminal its settings back at the end, where a command without a terminal of its own
+/// had it as one of its standard descriptors and may have changed them.
+class TerminalKeeper {
+  public:
+    TerminalKeeper();
+    ~TerminalKeeper();
+    TerminalKeeper(const TerminalKeeper&) = delete;
+    TerminalKeeper& operator=(const TerminalKeeper&) = delete;
+
+  private:
+    UniqueFd terminal_; ///< a copy of the descriptor: the original may be released meanwhile
+    termios original_{};
+};
+
 /// Copies between the caller's stdin and stdout and the master of the sandbox's terminal. The destructor
 /// gives the caller's terminal its settings back.
 class TerminalProxy {

@@ -35,6 +35,15 @@ void validate(const Spec& spec) {
     if (shares(sandbox, Namespace::uts) && sandbox.hostname != "sandbox") {
         throw UsageError("--hostname", "the host's name is kept by --share uts", "drop one of the two");
     }
+    const bool net_shared =
+        std::find(sandbox.shared.begin(), sandbox.shared.end(), Namespace::net) != sandbox.shared.end();
+    if (net_shared && sandbox.network == Network::none) {
+        throw UsageError("--share net", "keeps the host's network, and --network none asks for none",
+                         "drop one of the two");
+    }
+    if (spec.json && !spec.dry_run) {
+        throw UsageError("--json", "there is nothing to print as JSON", "it goes with --dry-run");
+    }
     if (!spec.process.init && shares(sandbox, Namespace::pid)) {
         throw UsageError("--no-init", "needs a pid namespace of the sandbox's own", "drop --share pid");
     }

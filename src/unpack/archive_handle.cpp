@@ -60,7 +60,8 @@ void throw_archive_error(archive* reader, std::string_view entry) {
 }
 
 void throw_ends_early(std::string_view entry) {
-    throw UsageError(shorten(entry), "the archive ends early (truncated download?)");
+    throw UsageError(shorten(entry), "the archive ends early: it is truncated",
+                     "fetch it again, and compare its size or checksum");
 }
 
 void throw_damaged(std::string_view detail, std::string_view entry) {

@@ -130,7 +130,8 @@ void FilterSource::fail() {
 std::unique_ptr<ByteSource> open_decompressed(FileSource& file) {
     const std::span<const std::byte> first = file.peek();
     if (first.empty()) {
-        throw UsageError({}, "the file is empty");
+        throw UsageError({}, "the file is empty",
+                         "IMAGE is a root file system's tar, a directory that holds one, or host");
     }
     if (first.size() >= 2 && first[0] == gzip_magic_0 && first[1] == gzip_magic_1) {
         return std::make_unique<GzipSource>(file);

@@ -88,7 +88,8 @@ class Extractor {
         input_.rethrow();
         if (summary_.entries == 0 && ::archive_errno(reader_.get()) != ENOMEM &&
             ::archive_format(reader_.get()) == 0) {
-            throw UsageError({}, "not a tar archive in any compression known (gzip, bzip2, xz, zstd, lz4)");
+            throw UsageError({}, "not a tar archive in any compression known",
+                             "IMAGE is a root file system's tar, a directory that holds one, or host");
         }
         throw_archive_error(reader_.get(), path_);
     }
