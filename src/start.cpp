@@ -98,7 +98,7 @@ std::string find_shell(const Image& image, const ResolvedUser& user) {
 
 std::vector<std::string> find_command(const Spec& spec, const Image& image, const ResolvedUser& user) {
     std::vector<std::string> command = spec.process.command;
-    if (spec.process.is_shell && !spec.process.entrypoint) {
+    if (spec.process.is_shell && spec.process.entrypoint.value_or("").empty()) {
         command.insert(command.begin(), find_shell(image, user));
     }
     return command;
@@ -125,9 +125,10 @@ EtcFiles find_etc_files(const SandboxSpec& sandbox, const Image& image) {
     const bool is_host = image.kind == ImageKind::host;
     const auto host_file = [](const char* path) { return read_file_if_exists(AT_FDCWD, path).value_or(""); };
     EtcFiles etc;
-    etc.resolv_conf = resolv_conf_text(sandbox.network,
-                                       sandbox.network == Network::none ? "" : host_file("/etc/resolv.conf"));
-    const bool wants_host_names = is_host || sandbox.network == Network::host;
+    const Network network = effective_network(sandbox);
+    etc.resolv_conf =
+        resolv_conf_text(network, network == Network::none ? "" : host_file("/etc/resolv.conf"));
+    const bool wants_host_names = is_host || network == Network::host;
     etc.hosts = hosts_text(sandbox, wants_host_names ? host_file("/etc/hosts") : "");
     etc.hostname = shares(sandbox, Namespace::uts) ? "" : sandbox.hostname + "\n";
     return etc;

@@ -51,7 +51,7 @@ std::string read_file(int dir_fd, const std::string& path, std::size_t limit) {
 std::optional<std::string> read_file_if_exists(int dir_fd, const std::string& path, std::size_t limit) {
     const UniqueFd file{::openat(dir_fd, path.c_str(), O_RDONLY | O_CLOEXEC)};
     if (!file.valid()) {
-        if (errno == ENOENT) {
+        if (errno == ENOENT || errno == ENOTDIR) {
             return std::nullopt;
         }
         throw_errno(errno, "open", path);
@@ -83,7 +83,11 @@ void write_file_atomically(int dir_fd, const std::string& path, std::string_view
             throw;
         }
     }
-    check(::renameat(dir_fd, temporary.c_str(), dir_fd, path.c_str()), "rename", temporary);
+    if (::renameat(dir_fd, temporary.c_str(), dir_fd, path.c_str()) < 0) {
+        const int code = errno;
+        (void)::unlinkat(dir_fd, temporary.c_str(), 0); // the first failure is the one to report
+        throw_errno(code, "rename", temporary);
+    }
 }
 
 bool read_byte(int fd, char* byte) {

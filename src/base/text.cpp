@@ -88,10 +88,13 @@ std::optional<std::chrono::nanoseconds> parse_duration(std::string_view text) {
     const std::string digits =
         std::string{fraction.substr(0, 9)} + std::string(9 - std::min<std::size_t>(9, fraction.size()), '0');
     const auto seconds = whole.empty() ? std::optional<std::uint64_t>{0} : parse_number(whole, max_seconds);
-    const auto billionths = parse_number(digits);
+    auto billionths = parse_number(digits);
     if (!seconds || !billionths || fraction.find_first_not_of("0123456789") != fraction.npos ||
         *seconds * unit > max_seconds) {
         return std::nullopt;
+    }
+    if (fraction.size() > 9 && fraction.find_first_not_of('0', 9) != fraction.npos) {
+        ++*billionths; // up: what is not zero must not become "no limit"
     }
     return std::chrono::nanoseconds{*seconds * unit * nanoseconds_per_second + *billionths * unit};
 }
@@ -119,9 +122,13 @@ std::string_view trim(std::string_view text) {
 
 std::string printable(std::string_view text) {
     std::string result;
+    unsigned char previous = 0;
     for (const char c : text) {
         const auto byte = static_cast<unsigned char>(c);
-        if (byte < 0x20 || byte == 0x7f) {
+        // U+0080 to U+009F are controls too (ECMA-48's C1), "\xc2\x9b" is "ESC [" to many terminals.
+        const bool is_c1 = previous == 0xc2 && byte >= 0x80 && byte < 0xa0;
+        previous = byte;
+        if (byte < 0x20 || byte == 0x7f || is_c1) {
             const char* const digits = "0123456789abcdef";
             result += "\\x";
             result += digits[byte >> 4];

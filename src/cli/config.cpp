@@ -26,8 +26,8 @@ po::options_description describe_options() {
 
 std::string user_config_path(const std::string& xdg_config_home, const std::string& home) {
     const std::string base = xdg_config_home.starts_with('/') ? xdg_config_home
-                             : home.empty()                   ? ""
-                                                              : home + "/.config";
+                             : home.starts_with('/')          ? home + "/.config"
+                                                              : "";
     return base.empty() ? "" : base + "/sandbox/sandbox.conf";
 }
 
@@ -38,10 +38,6 @@ std::vector<GivenOption> parse_config(const std::string& text, const std::string
         const po::options_description description = describe_options();
         for (const po::option& parsed : po::parse_config_file(stream, description).options) {
             const Option* option = find_option(parsed.string_key);
-            if (parsed.string_key == "config") {
-                throw UsageError(path, "config has no effect in a file",
-                                 "name the file on the command line: --config FILE");
-            }
             given.push_back({option, parsed.value.empty() ? "" : parsed.value.front()});
         }
     } catch (const po::unknown_option& error) {

@@ -50,9 +50,8 @@ std::string option_list() {
 }
 
 constexpr const char* image_help =
-    "\nIMAGE is a root file system: a tar of one (compressed or not), a directory that holds one, or the "
-    "word\n"
-    "host for this machine's own root, read-only.\n";
+    "\nIMAGE is a root file system: a tar of one (compressed or not), a directory that holds one, or\n"
+    "the word host for this machine's own root, read-only.\n";
 
 } // namespace
 

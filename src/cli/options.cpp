@@ -126,9 +126,9 @@ constexpr Option options[] =
              i.spec.sandbox.mounts.emplace_back(parse_tmpfs(v));
          }},
         {"workspace", 0, after_equals, "DIR", ".",
-         "bind DIR (default: here) read-write at its own path, and start there", files, add_workspace},
+         "bind DIR (default: here) at its own path, and start there", files, add_workspace},
         {"home", 0, required, "hide|ro|rw", nullptr,
-         "with IMAGE host: what is seen of your home (default: an empty directory)", files,
+         "with IMAGE host: what is seen of your home (default hide)", files,
          [](Invocation& i, const std::string& v, const Context&) { i.spec.sandbox.home = parse_home(v); }},
         {"tz", 0, required, "local|ZONE", nullptr,
          "the time zone inside: the host's, or one such as Europe/Berlin", files,
@@ -188,8 +188,8 @@ constexpr Option options[] =
          [](Invocation& i, const std::string& v, const Context&) {
              i.spec.process.init = !parse_switch("--no-init", v);
          }},
-        {"tty", 't', none, nullptr, nullptr,
-         "give it a terminal (the default when stdin and stdout are terminals)", process,
+        {"tty", 't', none, nullptr, nullptr, "give it a terminal (default: if stdin and stdout are ones)",
+         process,
          [](Invocation& i, const std::string& v, const Context&) {
              i.spec.process.tty = parse_switch("--tty", v) ? TtyUse::yes : TtyUse::no;
          }},

@@ -9,7 +9,6 @@
 #include "base/files.hpp"
 #include "base/text.hpp"
 #include "cli/cli.hpp"
-#include "spec/validate.hpp"
 
 namespace sandbox {
 
@@ -41,7 +40,7 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 
 std::string nearest_option(std::string_view name) {
     std::string best;
-    std::size_t best_distance = 3;
+    std::size_t best_distance = name.size() < 2 ? 0 : std::min<std::size_t>(3, name.size());
     for (const Option& option : option_table()) {
         const std::size_t distance = edit_distance(name, option.name);
         if (distance < best_distance) {
@@ -141,13 +140,16 @@ void apply(const std::vector<GivenOption>& given, Invocation& invocation, const 
 
 void apply_file(const std::string& path, const std::string& text, Invocation& invocation,
                 const ParseContext& context) {
-    try {
-        apply(parse_config(text, path), invocation, context);
-    } catch (const UsageError& error) {
-        if (error.object() == path) {
-            throw;
+    for (const auto& [option, value] : parse_config(text, path)) {
+        if (option->name == std::string_view{"config"}) {
+            throw UsageError(path + ": config", "a configuration file cannot name another",
+                             "give each with --config");
         }
-        throw UsageError(path + ": " + error.object(), error.reason(), error.hint());
+        try {
+            option->apply(invocation, value, context);
+        } catch (const UsageError& error) {
+            throw UsageError(path + ": " + error.object(), error.reason(), error.hint());
+        }
     }
 }
 
@@ -179,10 +181,6 @@ void finish(Invocation& invocation) {
     if (!process.is_shell && invocation.spec.sandbox.image.empty()) {
         throw UsageError("run", "no image is named",
                          "sandbox run IMAGE COMMAND, where IMAGE is a tar, a directory or host");
-    }
-    if (invocation.spec.sandbox.network == Network::slirp &&
-        shares(invocation.spec.sandbox, Namespace::net)) {
-        invocation.spec.sandbox.network = Network::host; // the same thing, said otherwise
     }
     if (process.entrypoint && !process.entrypoint->empty()) {
         process.command.insert(process.command.begin(), *process.entrypoint);

@@ -8,10 +8,33 @@
 
 namespace sandbox {
 
+namespace {
+
+/// The ranges without `own`, which has a line of its own: an id mapped twice makes the kernel refuse the map.
+std::vector<SubIdRange> without(std::uint32_t own, const std::vector<SubIdRange>& ranges) {
+    std::vector<SubIdRange> result;
+    for (const SubIdRange& range : ranges) {
+        if (own < range.first || own - range.first >= range.count) {
+            result.push_back(range);
+            continue;
+        }
+        const std::uint32_t below = own - range.first;
+        if (below > 0) {
+            result.push_back({range.first, below});
+        }
+        if (range.count - below > 1) {
+            result.push_back({own + 1, range.count - below - 1});
+        }
+    }
+    return result;
+}
+
+} // namespace
+
 IdMap root_is_you(std::uint32_t own, const std::vector<SubIdRange>& ranges) {
     IdMap map{{0, own, 1}};
     std::uint32_t next = 1;
-    for (const SubIdRange& range : ranges) {
+    for (const SubIdRange& range : without(own, ranges)) {
         map.push_back({next, range.first, range.count});
         next += range.count;
     }
@@ -21,7 +44,7 @@ IdMap root_is_you(std::uint32_t own, const std::vector<SubIdRange>& ranges) {
 IdMap keep_id(std::uint32_t own, const std::vector<SubIdRange>& ranges) {
     IdMap map{{own, own, 1}};
     std::uint32_t next = 0;
-    for (SubIdRange range : ranges) {
+    for (SubIdRange range : without(own, ranges)) {
         if (next < own) {
             const std::uint32_t below = std::min(range.count, own - next);
             map.push_back({next, range.first, below});

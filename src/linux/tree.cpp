@@ -9,6 +9,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <cstdio>
 #include <cstring>
 #include <memory>
 
@@ -37,7 +38,14 @@ UniqueFd open_to_empty(int dir_fd, const char* name) {
     if (fd < 0 && errno == EACCES && ::fchmodat(dir_fd, name, 0700, 0) == 0) {
         fd = ::openat(dir_fd, name, flags);
     }
-    return UniqueFd{check(fd, "open", name)};
+    UniqueFd directory{check(fd, "open", name)};
+    // Readable is not enough: its entries are looked up, removed, and it may be moved itself (rename(2),
+    // "..").
+    struct stat status {};
+    if (::fstat(directory.get(), &status) == 0 && (status.st_mode & 0700) != 0700) {
+        (void)::fchmod(directory.get(), 0700); // where it matters the next call fails
+    }
+    return directory;
 }
 
 DirStream open_stream(int dir_fd, const std::string& name) {
@@ -92,9 +100,17 @@ class Remover {
 
     void descend(int dir_fd, const char* name, int depth) {
         if (depth >= max_depth) {
-            const std::string above = ".deep-" + std::to_string(moved_++);
-            check(::renameat(dir_fd, name, top_, above.c_str()), "move up", name);
-            return;
+            (void)open_to_empty(dir_fd, name); // rename(2) of a directory needs write permission on it
+            while (true) {
+                const std::string above = ".deep-" + std::to_string(moved_++);
+                // The tree may have such names of its own.
+                if (::renameat2(dir_fd, name, top_, above.c_str(), RENAME_NOREPLACE) == 0) {
+                    return;
+                }
+                if (errno != EEXIST) {
+                    throw_errno(errno, "move up", name);
+                }
+            }
         }
         empty(open_to_empty(dir_fd, name).get(), name, depth + 1);
     }

@@ -81,12 +81,16 @@ std::uint64_t clone_flags(const SandboxSpec& sandbox) {
 std::string ping_group_range(const IdMap& gids) {
     const auto widest = std::max_element(
         gids.begin(), gids.end(), [](const IdMapLine& a, const IdMapLine& b) { return a.count < b.count; });
-    // Lines that follow each other inside count as one range.
+    // Lines that follow each other inside count as one range, in whatever order they stand.
     std::uint32_t first = widest->inside;
     std::uint32_t last = widest->inside + (widest->count - 1);
-    for (const IdMapLine& line : gids) {
-        if (line.inside + line.count == first) {
-            first = line.inside;
+    for (std::size_t round = 0; round < gids.size(); ++round) {
+        for (const IdMapLine& line : gids) {
+            if (line.inside + line.count == first) {
+                first = line.inside;
+            } else if (line.inside == last + 1) {
+                last = line.inside + (line.count - 1);
+            }
         }
     }
     return std::to_string(first) + " " + std::to_string(last);
@@ -151,6 +155,7 @@ void add_home(const PlanInputs& inputs, TextKeeper& texts, std::vector<Step>& st
         step.kind = StepKind::bind;
         step.source = step.target;
         step.behaviour |= step_recursive;
+        step.mount_flags = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
     } else {
         step.kind = StepKind::file_system;
         step.source = "tmpfs";

@@ -141,6 +141,9 @@ std::string plan_text(const Plan& plan, const Mapping& mapping) {
     for (const std::string& layer : layers_of(plan.root)) {
         text += "  " + printable(layer) + "\n";
     }
+    if (plan.read_only_root) {
+        text += "  read-only\n";
+    }
     text += "mounts:\n";
     for (const Step& step : plan.steps) {
         text += "  " + printable(step_text(step)) + "\n";
@@ -170,6 +173,7 @@ std::string plan_json(const Plan& plan, const Mapping& mapping) {
     add_map(json, "gid_map", mapping.maps.gid);
     json.key("root").begin_object().key("kind").value(root_name(plan.root));
     add_array(json, "layers", layers_of(plan.root));
+    json.key("read_only").value(plan.root.read_only || plan.read_only_root);
     json.end_object();
     json.key("mounts").begin_array();
     for (const Step& step : plan.steps) {

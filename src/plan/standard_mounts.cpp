@@ -195,7 +195,8 @@ void add_standard_mounts(const SandboxSpec& sandbox, const IdFacts& ids, const E
 void add_masks(const SandboxSpec& sandbox, const IdFacts& ids, std::vector<Step>& steps) {
     // Inside a sandbox with hidden parts of /proc no sandbox can mount a /proc of its own: --nested leaves
     // them open. Not for root's callers: to whom the host's id 0 belongs, they would be doors.
-    if (shares(sandbox, Namespace::pid) || (sandbox.nested && !ids.caller_is_root)) {
+    // Over the host's /proc (--share pid) a plain caller's have nothing to hide that the host does not.
+    if ((shares(sandbox, Namespace::pid) || sandbox.nested) && !ids.caller_is_root) {
         return;
     }
     for (const MaskedPath& masked : masked_paths) {
@@ -241,7 +242,8 @@ std::string hosts_text(const SandboxSpec& sandbox, const std::string& host_text)
         host_text.empty() ? "127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n" : host_text;
     if (!shares(sandbox, Namespace::uts)) {
         text += (text.ends_with('\n') ? "" : "\n");
-        text += (sandbox.network == Network::slirp ? "10.0.2.15 " : "127.0.1.1 ") + sandbox.hostname + "\n";
+        text += (effective_network(sandbox) == Network::slirp ? "10.0.2.15 " : "127.0.1.1 ") +
+                sandbox.hostname + "\n";
     }
     return text;
 }

@@ -24,6 +24,11 @@ std::optional<std::uint32_t> parse_id(std::string_view text) {
     return number ? std::optional{static_cast<std::uint32_t>(*number)} : std::nullopt;
 }
 
+/// All digits: an id, or too large to be one; never a name, whatever the image's files say.
+bool is_number(std::string_view text) {
+    return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
+}
+
 /// A path inside one layer, opened without blocking on a FIFO and without leaving the layer.
 UniqueFd open_in_layer(const std::string& layer, const std::string& path, int flags) {
     const UniqueFd root{check(::open(layer.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC), "open", layer)};
@@ -80,7 +85,7 @@ ResolvedUser resolve_user(std::string_view text, const std::vector<PasswdEntry>&
     const std::string_view user_text = text.substr(0, colon);
     const auto uid = parse_id(user_text);
     const auto entry = std::find_if(users.begin(), users.end(), [&](const PasswdEntry& candidate) {
-        return uid ? candidate.uid == *uid : candidate.name == user_text;
+        return uid ? candidate.uid == *uid : !is_number(user_text) && candidate.name == user_text;
     });
     ResolvedUser user;
     if (entry != users.end()) {
@@ -102,7 +107,7 @@ ResolvedUser resolve_user(std::string_view text, const std::vector<PasswdEntry>&
         const std::string_view group_text = text.substr(colon + 1);
         const auto gid = parse_id(group_text);
         const auto group = std::find_if(groups.begin(), groups.end(), [&](const GroupEntry& candidate) {
-            return candidate.name == group_text;
+            return !is_number(group_text) && candidate.name == group_text;
         });
         if (!gid && group == groups.end()) {
             throw UsageError("--user " + printable(text), "the image has no group " + printable(group_text),
@@ -135,9 +140,11 @@ bool image_has(const std::vector<std::string>& layers, const std::string& path) 
     for (const std::string& layer : layers) {
         const UniqueFd file = open_in_layer(layer, path, O_PATH);
         struct stat status {};
-        if (file.valid() && ::fstat(file.get(), &status) == 0) {
-            return !is_whiteout(status);
+        if (!file.valid() && errno == ENOENT) {
+            continue;
         }
+        // Any other failure (a file or a whiteout in a parent's place, a loop) hides what lower layers have.
+        return file.valid() && ::fstat(file.get(), &status) == 0 && !is_whiteout(status);
     }
     return false;
 }

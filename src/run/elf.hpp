@@ -9,7 +9,7 @@
 
 namespace sandbox {
 
-/// "aarch64 (64-bit Arm)" and the like; empty where the bytes are no ELF header. elf(5). Pure.
+/// "aarch64" and the like, as uname(2) names machines; empty where the bytes are no ELF header. elf(5). Pure.
 /// @param header at least 20 bytes
 std::string elf_machine(std::span<const std::uint8_t> header);
 

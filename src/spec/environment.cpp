@@ -76,6 +76,8 @@ Environment build_environment(const ProcessSpec& process, const EnvironmentSourc
             result.set(change.name, *change.value);
         } else if (const std::string* value = caller.find(change.name)) {
             result.set(change.name, *value);
+        } else {
+            result.unset(change.name);
         }
     };
     if (!process.clear_environment) {
@@ -83,6 +85,9 @@ Environment build_environment(const ProcessSpec& process, const EnvironmentSourc
             result = caller;
             for (const char* name : host_session_names) {
                 result.unset(name);
+            }
+            for (const char* name : proxy_names) {
+                result.unset(name); // given back below, where they are wanted
             }
         }
         std::for_each(sources.image.begin(), sources.image.end(), apply);
@@ -94,7 +99,9 @@ Environment build_environment(const ProcessSpec& process, const EnvironmentSourc
         result.set_if_absent("PATH", default_path);
         if (process.pass_proxies && sources.has_network) {
             for (const char* name : proxy_names) {
-                apply({name, std::nullopt});
+                if (const std::string* value = caller.find(name)) {
+                    result.set(name, *value);
+                }
             }
         }
     }

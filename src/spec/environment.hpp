@@ -36,7 +36,7 @@ Environment environment_of_caller(const char* const* envp);
 struct EnvironmentSources {
     bool inherits_caller = false;         ///< `host` sandboxes: the caller's own
     std::vector<EnvironmentChange> image; ///< the image's Env
-    std::string user;                     ///< USER and LOGNAME
+    std::string user;                     ///< USER
     std::string home;                     ///< HOME
     bool has_network = true;              ///< whether proxies make sense
 };

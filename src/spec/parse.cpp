@@ -33,18 +33,44 @@ Value pick(std::string_view option, std::string_view text,
     refuse(option, text, "no such choice", "it takes one of: " + names);
 }
 
-std::string absolute_source(std::string_view text, const std::string& directory) {
-    return text.starts_with('/') ? std::string{text} : directory + "/" + std::string{text};
+/// Without empty and "." components: "/a/./b//" is "/a/b".
+std::string plain_path(std::string_view path) {
+    std::string result;
+    for (const std::string_view part : split(path, '/')) {
+        if (!part.empty() && part != ".") {
+            result += "/" + std::string{part};
+        }
+    }
+    return result.empty() ? "/" : result;
 }
 
-void require_absolute(std::string_view option, std::string_view whole, std::string_view target) {
+std::string absolute_source(std::string_view option, std::string_view whole, std::string_view text,
+                            const std::string& directory) {
+    if (text.empty()) {
+        refuse(option, whole, "the source is empty", "name a file or directory of the host");
+    }
+    if (!text.starts_with('/') && directory.empty()) {
+        refuse(option, whole, "a relative source, and the working directory has no name",
+               "give an absolute path");
+    }
+    return plain_path(text.starts_with('/') ? std::string{text} : directory + "/" + std::string{text});
+}
+
+/// The place inside, absolute, without what says nothing.
+std::string target_path(std::string_view option, std::string_view whole, std::string_view target) {
     if (!target.starts_with('/')) {
         refuse(option, whole, "the place inside must be an absolute path", {});
     }
-    if (target.find_first_not_of('/') == std::string_view::npos) {
+    const std::string path = plain_path(target);
+    const auto parts = split(path, '/');
+    if (std::find(parts.begin(), parts.end(), "..") != parts.end()) {
+        refuse(option, whole, "the place inside must not have .. in it", {});
+    }
+    if (path == "/") {
         refuse(option, whole, "the root itself cannot be replaced by a mount",
                "name the directory as the image instead");
     }
+    return path;
 }
 
 bool is_ignored_volume_option(std::string_view word) {
@@ -83,9 +109,8 @@ BindMount parse_volume(std::string_view text, const std::string& directory) {
     if (fields.size() < 2 || fields.size() > 3 || fields[0].empty()) {
         refuse("--volume", text, "not of the form SRC:DST[:ro]", "for example --volume \"$PWD\":/src:ro");
     }
-    require_absolute("--volume", text, fields[1]);
-    BindMount mount{absolute_source(fields[0], directory), std::string{fields[1]}, false,
-                    "--volume " + printable(text)};
+    BindMount mount{absolute_source("--volume", text, fields[0], directory),
+                    target_path("--volume", text, fields[1]), false, "--volume " + printable(text)};
     if (fields.size() == 3) {
         for (const std::string_view word : split(fields[2], ',')) {
             if (word == "ro") {
@@ -108,17 +133,24 @@ MountOperation parse_mount(std::string_view text, const std::string& directory) 
         if (key == "type") {
             type = value;
         } else if (key == "source" || key == "src") {
-            bind.source = absolute_source(value, directory);
+            bind.source = absolute_source("--mount", text, value, directory);
         } else if (key == "target" || key == "destination" || key == "dst") {
             bind.target = tmpfs.target = value;
         } else if (key == "ro" || key == "readonly") {
-            bind.read_only = value.empty() || value == "true" || value == "1";
+            if (!value.empty() && value != "true" && value != "1" && value != "false" && value != "0") {
+                refuse("--mount", text, printable(key) + " is true or false", {});
+            }
+            bind.read_only = value != "false" && value != "0";
         } else {
             tmpfs_settings.emplace_back(key, value);
         }
     }
-    require_absolute("--mount", text, bind.target);
+    bind.target = tmpfs.target = target_path("--mount", text, bind.target);
     if (type == "tmpfs") {
+        if (!bind.source.empty() || bind.read_only) {
+            refuse("--mount", text, "a tmpfs has no source, and can be written",
+                   "it takes dst=, tmpfs-size= and tmpfs-mode=");
+        }
         for (const auto& [key, value] : tmpfs_settings) {
             apply_tmpfs_option(tmpfs, "--mount", text, key, value);
         }
@@ -141,8 +173,7 @@ MountOperation parse_mount(std::string_view text, const std::string& directory) 
 TmpfsMount parse_tmpfs(std::string_view text) {
     const auto colon = text.find(':');
     TmpfsMount mount;
-    mount.target = text.substr(0, colon);
-    require_absolute("--tmpfs", text, mount.target);
+    mount.target = target_path("--tmpfs", text, text.substr(0, colon));
     if (colon != std::string_view::npos) {
         for (const std::string_view field : split(text.substr(colon + 1), ',')) {
             const auto [key, value] = key_value(field);
@@ -181,6 +212,10 @@ std::vector<EnvironmentChange> parse_environment_file(std::string_view content, 
         }
         // A value keeps its blanks; a name alone does not.
         const std::string_view entry = line.substr(line.find_first_not_of(" \t"));
+        if (trimmed.substr(0, trimmed.find('=')).find_first_of(" \t") != std::string_view::npos) {
+            throw UsageError(path + ":" + std::to_string(number), "a name has no blanks in it",
+                             "each line is NAME=VALUE or NAME, without quotes or export");
+        }
         changes.push_back(parse_environment(entry.find('=') == entry.npos ? trimmed : entry, "--env-file"));
     }
     return changes;
@@ -225,7 +260,11 @@ std::string parse_hostname(std::string_view text) {
     const auto fits = [](char c) {
         return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-' || c == '.';
     };
-    if (text.empty() || text.size() > 64 || text.front() == '-' || text.front() == '.' ||
+    const auto is_label = [](std::string_view label) {
+        return !label.empty() && label.size() <= 63 && label.front() != '-' && label.back() != '-';
+    };
+    const auto labels = split(text, '.');
+    if (text.size() > 64 || !std::all_of(labels.begin(), labels.end(), is_label) ||
         !std::all_of(text.begin(), text.end(), fits)) {
         refuse("--hostname", text, "not a host name", "letters, digits, '-' and '.', at most 64 bytes");
     }

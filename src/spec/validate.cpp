@@ -15,6 +15,10 @@ bool shares(const SandboxSpec& sandbox, Namespace kind) {
     return std::find(sandbox.shared.begin(), sandbox.shared.end(), kind) != sandbox.shared.end();
 }
 
+Network effective_network(const SandboxSpec& sandbox) {
+    return shares(sandbox, Namespace::net) ? Network::host : sandbox.network;
+}
+
 void validate(const Spec& spec) {
     const SandboxSpec& sandbox = spec.sandbox;
     const bool is_host = sandbox.image == "host";
@@ -29,17 +33,15 @@ void validate(const Spec& spec) {
     if (sandbox.upper == UpperPlace::tmpfs && sandbox.storage == Storage::copy) {
         throw UsageError("--upper tmpfs", "has no meaning with --storage copy, which has no upper layer");
     }
+    if (sandbox.network == Network::none && shares(sandbox, Namespace::net)) {
+        throw UsageError("--network none, --share net", "no network and the host's contradict",
+                         "drop one of the two");
+    }
     if (sandbox.time_offset && shares(sandbox, Namespace::time)) {
         throw UsageError("--time-offset", "needs a time namespace of the sandbox's own", "drop --share time");
     }
     if (shares(sandbox, Namespace::uts) && sandbox.hostname != "sandbox") {
         throw UsageError("--hostname", "the host's name is kept by --share uts", "drop one of the two");
-    }
-    const bool net_shared =
-        std::find(sandbox.shared.begin(), sandbox.shared.end(), Namespace::net) != sandbox.shared.end();
-    if (net_shared && sandbox.network == Network::none) {
-        throw UsageError("--share net", "keeps the host's network, and --network none asks for none",
-                         "drop one of the two");
     }
     if (spec.json && !spec.dry_run) {
         throw UsageError("--json", "there is nothing to print as JSON", "it goes with --dry-run");

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The frame filter of sandbox-net, one behaviour a test: Ethernet, ARP and IPv4; what passes, and why what
 // does not is dropped.
-#include <algorithm>
-
 #include "net_frames.hpp"
 
 namespace sandbox::net {
