@@ -254,6 +254,7 @@ int run_plan(const Start& start, SignalSource& signals, const CompiledPlan& plan
 int run_with_storage(const Start& start, SignalSource& signals, const Store* store,
                      const Environment& caller) {
     const std::vector<RootStorage> choices = storage_choices(start.invocation.spec.sandbox, start.image);
+    std::optional<LaunchError> first_failure; // says most about the host
     for (std::size_t i = 0;; ++i) {
         Rootfs rootfs{choices[i], start.image.layers, ""};
         try {
@@ -271,8 +272,14 @@ int run_with_storage(const Start& start, SignalSource& signals, const Store* sto
             }
             return run_plan(start, signals, make_plan(start, rootfs, caller), store, &directory);
         } catch (const LaunchError& error) {
-            if (error.stage() != Stage::root || i + 1 == choices.size()) {
+            // A file system that ends at once shows when the next thing is done with it.
+            const bool of_the_root = error.stage() == Stage::root || error.code() == ENOTCONN;
+            if (!of_the_root) {
                 throw;
+            }
+            first_failure = first_failure.value_or(error);
+            if (i + 1 == choices.size()) {
+                throw LaunchError{*first_failure};
             }
             start.log.note(std::string{error.what()} + "; using " + storage_name(choices[i + 1]) +
                            " instead");

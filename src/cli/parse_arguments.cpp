@@ -2,6 +2,7 @@
 // The command line: which words are options is decided here, what they mean by Boost.Program_options' rules
 // for long and short names and by the table.
 #include <fcntl.h>
+#include <unistd.h>
 
 #include <algorithm>
 
@@ -153,6 +154,14 @@ void apply_file(const std::string& path, const std::string& text, Invocation& in
     }
 }
 
+/// Defaults that cannot be read, under another user's HOME, are none.
+std::optional<std::string> read_user_config(const std::string& path) {
+    if (path.empty() || ::access(path.c_str(), R_OK) < 0) {
+        return std::nullopt;
+    }
+    return read_file_if_exists(AT_FDCWD, path);
+}
+
 /// IMAGE, then the command's words; a "--" between them, or before both, says nothing more.
 void take_positional(const std::vector<std::string>& words, Invocation& invocation) {
     auto word = words.begin();
@@ -224,7 +233,7 @@ Invocation parse_invocation(const std::vector<std::string>& arguments, const Par
     std::vector<GivenOption> given = before.options;
     given.insert(given.end(), after.options.begin(), after.options.end());
 
-    if (const auto text = user_config.empty() ? std::nullopt : read_file_if_exists(AT_FDCWD, user_config)) {
+    if (const auto text = read_user_config(user_config)) {
         apply_file(user_config, *text, invocation, context);
     }
     for (const auto& [option, value] : given) {

@@ -15,6 +15,7 @@ namespace sandbox {
 namespace {
 
 constexpr const char* layout_version = "1";
+constexpr const char* scaffold_end = "scaffold/etc/resolv.conf"; // made last
 constexpr const char* root_hint = "choose another place with --root DIR or SANDBOX_ROOT";
 
 } // namespace
@@ -51,17 +52,20 @@ void Store::make_root() {
 
 void Store::check_version() {
     const auto version = read_file_if_exists(fd(), "version");
-    if (!version) {
-        try {
-            make_layout();
-        } catch (const SystemError& error) {
-            throw SystemError(error.code(), "write to the store", path_, root_hint);
-        }
-    } else if (trim(*version) != layout_version) {
+    if (version && trim(*version) != layout_version) {
         throw UsageError(
             path_,
             "the store has layout " + printable(trim(*version)) + ", this sandbox knows " + layout_version,
             root_hint);
+    }
+    // The scaffold's last part is looked at too: whoever tidied it away gets it again.
+    if (version && ::faccessat(fd(), scaffold_end, F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
+        return;
+    }
+    try {
+        make_layout();
+    } catch (const SystemError& error) {
+        throw SystemError(error.code(), "write to the store", path_, root_hint);
     }
 }
 
@@ -80,7 +84,7 @@ void Store::make_layout() {
     }
     make("scaffold/tmp", 01777);
     make("scaffold/var/tmp", 01777);
-    for (const char* file : {"scaffold/etc/hosts", "scaffold/etc/hostname", "scaffold/etc/resolv.conf"}) {
+    for (const char* file : {"scaffold/etc/hosts", "scaffold/etc/hostname", scaffold_end}) {
         const UniqueFd made{
             check(::openat(fd(), file, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644), "make", file)};
         check(::fchmod(made.get(), 0644), "set the mode of", file);

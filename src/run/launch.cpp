@@ -7,7 +7,7 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
-#include <array>
+#include <algorithm>
 
 #include "base/files.hpp"
 #include "child/child.hpp"
@@ -71,8 +71,12 @@ pid_t clone_child(const RunRequest& request, Channel& channel, const sigset_t& m
     return pid;
 }
 
-/// Waits for a packet, or for a signal that ends the start.
-void wait_for_packet(int channel, SignalSource& signals) {
+bool asks_to_end(int signal) {
+    return signal == SIGINT || signal == SIGTERM || signal == SIGHUP || signal == SIGQUIT;
+}
+
+/// Waits for a packet, and keeps the signals that come first.
+void wait_for_packet(int channel, SignalSource& signals, std::vector<int>& early_signals) {
     while (true) {
         pollfd wait[] = {{channel, POLLIN, 0}, {signals.fd(), POLLIN, 0}};
         if (::poll(wait, 2, -1) < 0 && errno != EINTR) {
@@ -81,10 +85,14 @@ void wait_for_packet(int channel, SignalSource& signals) {
         if (wait[0].revents != 0) {
             return;
         }
-        const auto signal = signals.take();
-        const int number = signal ? static_cast<int>(signal->ssi_signo) : 0;
-        if (number == SIGINT || number == SIGTERM || number == SIGHUP || number == SIGQUIT) {
-            throw LaunchInterrupted{number};
+        while (const auto signal = signals.take()) {
+            const int number = static_cast<int>(signal->ssi_signo);
+            // The command may run already: its end of the channel is closed a moment later. So the first is
+            // its.
+            if (asks_to_end(number) && std::any_of(early_signals.begin(), early_signals.end(), asks_to_end)) {
+                throw LaunchInterrupted{number};
+            }
+            early_signals.push_back(number);
         }
     }
 }
@@ -108,7 +116,7 @@ void take_descriptor(const RunRequest& request, RunningSandbox& sandbox, char ta
 /// Up to end of file, which is the command's exec.
 void follow_child(const RunRequest& request, int channel, SignalSource& signals, RunningSandbox& sandbox) {
     while (true) {
-        wait_for_packet(channel, signals);
+        wait_for_packet(channel, signals, sandbox.early_signals);
         char tag = 0;
         int fd = -1;
         Report report;

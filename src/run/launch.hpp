@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <vector>
 
 #include "base/process.hpp"
 #include "run/helpers.hpp"
@@ -18,10 +19,12 @@ struct RunningSandbox {
     std::unique_ptr<FuseOverlayHelper> file_system;
     std::unique_ptr<NetworkHelper> network;
     std::unique_ptr<TerminalProxy> terminal;
+    std::vector<int> early_signals; ///< that came before the command ran, to be passed on now
 };
 
 /// Clones, maps, and waits until the command has been executed. Throws what went wrong; then nothing is left.
-/// A signal that asks to end, arriving meanwhile, ends the start: Interrupted.
+/// Signals that arrive meanwhile are the command's and are kept for it; a second one that asks to end, while
+/// the start still hangs, ends the start: LaunchInterrupted.
 RunningSandbox launch(const RunRequest& request, SignalSource& signals);
 
 /// The start was ended by a signal of the user's.

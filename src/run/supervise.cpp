@@ -55,6 +55,9 @@ class Supervisor {
 
     /// @return the sandbox's exit status
     int watch() {
+        for (const int number : sandbox_.early_signals) {
+            pass_signal(number);
+        }
         enum { ended, signal, time, network, terminal_in, terminal_out, count };
         while (true) {
             pollfd wait[count] = {{sandbox_.init.pidfd.get(), POLLIN, 0},
@@ -108,14 +111,17 @@ class Supervisor {
 
     void pass_signals() {
         while (const auto info = signals_.take()) {
-            const int number = static_cast<int>(info->ssi_signo);
-            if (number == SIGWINCH && sandbox_.terminal) {
-                sandbox_.terminal->resize(); // the sandbox's terminal tells its foreground job
-            } else if (number == SIGTSTP) {
-                stop_with_sandbox();
-            } else {
-                send(number);
-            }
+            pass_signal(static_cast<int>(info->ssi_signo));
+        }
+    }
+
+    void pass_signal(int number) {
+        if (number == SIGWINCH && sandbox_.terminal) {
+            sandbox_.terminal->resize(); // the sandbox's terminal tells its foreground job
+        } else if (number == SIGTSTP) {
+            stop_with_sandbox();
+        } else {
+            send(number);
         }
     }
 
