@@ -41,7 +41,7 @@ debian_packages() {
 fedora_packages() {
     case $1 in
     build)
-        echo gcc-c++ libstdc++-static cmake ninja-build pkgconf-pkg-config ccache boost-devel boost-static \
+        echo gcc-c++ libstdc++-static cmake ninja-build pkgconf-pkg-config ccache boost-devel boost-static glibc-static libstdc++-static \
             libarchive-devel libslirp-devel glib2-devel openssl-devel zlib-devel json-devel
         ;;
     run) echo shadow-utils shadow-utils-subid fuse-overlayfs fuse3 ;;

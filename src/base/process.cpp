@@ -12,6 +12,7 @@
 #include <algorithm>
 
 #include "base/error.hpp"
+#include "base/files.hpp"
 
 namespace sandbox {
 
@@ -97,6 +98,23 @@ ChildProcess spawn(const SpawnRequest& request) {
     // Not reaped yet, so the number still means this child.
     return {pid, UniqueFd{static_cast<int>(
                      check(::syscall(SYS_pidfd_open, pid, 0), "open a pidfd of", request.path))}};
+}
+
+std::optional<std::string> output_of(const std::string& path, const std::vector<std::string>& arguments) {
+    Pipe output = make_pipe();
+    SpawnRequest request;
+    request.path = path;
+    request.arguments = arguments;
+    request.fds = {{output.write.get(), STDOUT_FILENO}};
+    try {
+        const ChildProcess child = spawn(request);
+        output.write.reset();
+        std::string text = read_all(output.read.get(), path);
+        (void)wait_for(child); // what it printed tells enough
+        return text;
+    } catch (const SystemError&) {
+        return std::nullopt;
+    }
 }
 
 int wait_for(const ChildProcess& child) {

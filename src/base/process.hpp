@@ -4,6 +4,7 @@
 
 #include <sys/types.h>
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -37,6 +38,9 @@ std::vector<char*> exec_pointers(const std::vector<std::string>& strings);
 
 /// Starts a program with vfork(2); throws SystemError when it cannot be executed.
 ChildProcess spawn(const SpawnRequest& request);
+
+/// What a program prints on stdout, whatever its exit status; nothing where it cannot be executed.
+std::optional<std::string> output_of(const std::string& path, const std::vector<std::string>& arguments);
 
 /// Waits for the child and reaps it. @return the raw status of waitpid(2).
 int wait_for(const ChildProcess& child);

@@ -231,12 +231,7 @@ int make_symlink(StepRun& run) noexcept {
 }
 
 int make_console(StepRun& run) noexcept {
-    const int console = run.child.terminal >= 0 ? run.child.terminal
-                                                : open_existing(run.child, "/dev/null", step_no_symlinks);
-    const int tree = clone_tree(console, "", 0);
-    if (console != run.child.terminal) {
-        (void)::close(console);
-    }
+    const int tree = clone_tree(run.child.terminal, "", 0);
     if (tree < 0) {
         return -1;
     }
@@ -280,7 +275,7 @@ bool may_be_missing(const StepRun& run) noexcept {
 void make_steps(Child& child) noexcept {
     std::uint32_t number = 0;
     for (const Step& step : child.plan.steps) {
-        if (step.kind == StepKind::console && child.plan.process.tty) {
+        if (step.kind == StepKind::console) {
             open_terminal(child);
         }
         StepRun run{child, step};

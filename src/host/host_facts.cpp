@@ -2,10 +2,11 @@
 // Facts about the calling process.
 #include "host/host_facts.hpp"
 
-#include <pwd.h>
 #include <unistd.h>
 
 #include <climits>
+
+#include "base/passwd.hpp"
 
 namespace sandbox {
 
@@ -15,8 +16,8 @@ std::string home_of(uid_t uid, const std::string& variable) {
     if (variable.starts_with('/')) {
         return variable;
     }
-    const passwd* entry = ::getpwuid(uid);
-    return entry != nullptr && entry->pw_dir[0] == '/' ? entry->pw_dir : "";
+    const auto entry = find_host_user(uid);
+    return entry && entry->home.starts_with('/') ? entry->home : "";
 }
 
 std::string working_directory() {

@@ -4,7 +4,6 @@
 
 #include <fcntl.h>
 #include <linux/capability.h>
-#include <pwd.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
 #include <unistd.h>
@@ -13,6 +12,7 @@
 
 #include "base/error.hpp"
 #include "base/files.hpp"
+#include "base/passwd.hpp"
 #include "base/process.hpp"
 #include "base/text.hpp"
 #include "idmap/domain.hpp"
@@ -27,8 +27,8 @@ constexpr const char* range_hint =
     "sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 \"$(id -un)\"";
 
 std::string user_name_of(uid_t uid) {
-    const passwd* entry = ::getpwuid(uid);
-    return entry != nullptr ? entry->pw_name : std::to_string(uid);
+    const auto entry = find_host_user(uid);
+    return entry ? entry->name : std::to_string(uid);
 }
 
 /// Whether this process may write any map itself: it holds both capabilities where it is. capabilities(7).

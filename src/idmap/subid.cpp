@@ -6,7 +6,6 @@
 
 #include <algorithm>
 
-#include "base/error.hpp"
 #include "base/files.hpp"
 #include "base/process.hpp"
 #include "base/text.hpp"
@@ -53,24 +52,12 @@ bool nss_serves_subids() {
 }
 
 std::vector<SubIdRange> ask_getsubids(const std::string& user_name, bool groups) {
-    Pipe output = make_pipe();
-    SpawnRequest request;
-    request.path = "/usr/bin/getsubids";
-    request.arguments = {"getsubids"};
+    std::vector<std::string> arguments{"getsubids"};
     if (groups) {
-        request.arguments.emplace_back("-g");
+        arguments.emplace_back("-g");
     }
-    request.arguments.push_back(user_name);
-    request.fds = {{output.write.get(), 1}};
-    try {
-        const ChildProcess child = spawn(request);
-        output.write.reset();
-        const std::string text = read_all(output.read.get(), request.path);
-        (void)wait_for(child); // what it printed tells enough
-        return parse_getsubids(text);
-    } catch (const SystemError&) {
-        return {}; // not installed: then there are no such ranges
-    }
+    arguments.push_back(user_name);
+    return parse_getsubids(output_of("/usr/bin/getsubids", arguments).value_or(""));
 }
 
 } // namespace

@@ -223,6 +223,16 @@ void add_user_mounts(const PlanInputs& inputs, TextKeeper& texts, std::vector<St
     }
 }
 
+/// The sandbox's terminal, or, where it has none, a place that takes what is written.
+Step console_step(bool tty) {
+    Step step;
+    step.kind = tty ? StepKind::console : StepKind::symlink;
+    step.source = tty ? nullptr : "null";
+    step.target = "/dev/console";
+    step.behaviour = tty ? std::uint32_t{step_create_file} : 0U;
+    return step;
+}
+
 void require_mapped(const IdMap& map, std::uint32_t id, const char* kind, const Mapping& mapping) {
     if (!maps_inside(map, id)) {
         throw UsageError(
@@ -313,11 +323,7 @@ CompiledPlan compile(const PlanInputs& inputs) {
     add_timezone(inputs, memory, memory.steps);
     add_user_mounts(inputs, memory, memory.steps);
     add_masks(sandbox, ids, memory.steps);
-    Step console;
-    console.kind = StepKind::console;
-    console.target = "/dev/console";
-    console.behaviour = step_create_file;
-    memory.steps.push_back(console);
+    memory.steps.push_back(console_step(inputs.tty));
     plan.steps = {memory.steps.data(), memory.steps.size()};
 
     require_mapped(mapping.maps.uid, inputs.user.uid, "user id", mapping);

@@ -16,14 +16,6 @@ namespace sandbox {
 
 namespace {
 
-/// (uid_t) -1 means "no change" to the kernel and is nobody's.
-constexpr std::uint64_t max_id = 0xfffffffe;
-
-std::optional<std::uint32_t> parse_id(std::string_view text) {
-    const auto number = parse_number(text, max_id);
-    return number ? std::optional{static_cast<std::uint32_t>(*number)} : std::nullopt;
-}
-
 /// All digits: an id, or too large to be one; never a name, whatever the image's files say.
 bool is_number(std::string_view text) {
     return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
@@ -42,23 +34,6 @@ bool is_whiteout(const struct stat& status) {
 }
 
 } // namespace
-
-std::vector<PasswdEntry> parse_passwd(std::string_view text) {
-    std::vector<PasswdEntry> entries;
-    for (const std::string_view line : split(text, '\n')) {
-        const auto fields = split(line, ':');
-        if (fields.size() != 7 || fields[0].empty()) {
-            continue;
-        }
-        const auto uid = parse_id(fields[2]);
-        const auto gid = parse_id(fields[3]);
-        if (uid && gid) {
-            entries.push_back(
-                {std::string{fields[0]}, *uid, *gid, std::string{fields[5]}, std::string{trim(fields[6])}});
-        }
-    }
-    return entries;
-}
 
 std::vector<GroupEntry> parse_group(std::string_view text) {
     std::vector<GroupEntry> entries;

@@ -9,15 +9,9 @@
 #include <string_view>
 #include <vector>
 
-namespace sandbox {
+#include "base/passwd.hpp"
 
-struct PasswdEntry {
-    std::string name;
-    uid_t uid = 0;
-    gid_t gid = 0;
-    std::string home;
-    std::string shell;
-};
+namespace sandbox {
 
 struct GroupEntry {
     std::string name;
@@ -26,7 +20,6 @@ struct GroupEntry {
 };
 
 /// Lines that are not of the form are passed over. Pure.
-std::vector<PasswdEntry> parse_passwd(std::string_view text);
 std::vector<GroupEntry> parse_group(std::string_view text);
 
 /// A user as the process will be.
