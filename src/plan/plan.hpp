@@ -48,7 +48,7 @@ enum class StepKind : std::uint8_t {
     file,      ///< a file that holds `source`
     symlink,   ///< `target` points to `source`
     mask,      ///< hides `target`: /dev/null over a file, an empty read-only tmpfs over a directory
-    console,   ///< the sandbox's terminal on `target`, or /dev/null where it has none
+    console,   ///< the sandbox's terminal on `target`
 };
 
 /// Bits of Step::behaviour.
