@@ -227,8 +227,13 @@ void clean_up(RunDirectory& directory, const RunResult& result) {
 ChildProcess start_housekeeping(const Store& store, const Mapping& mapping) {
     return run_mapped(mapping, [&store, &mapping] {
         remove_dead_runs(store, mapping);
+        (void)remove_dead_imports(store, mapping);
         return 0;
     });
+}
+
+bool has_leftovers(const Store& store, const RunDirectory& directory) {
+    return directory.found_dead_runs() || has_imports_under_way(store);
 }
 
 int run_plan(const Start& start, SignalSource& signals, const CompiledPlan& plan, const Store* store,
@@ -237,7 +242,7 @@ int run_plan(const Start& start, SignalSource& signals, const CompiledPlan& plan
     const RunRequest request{plan.plan(), start.mapping, start.log, {process.timeout, process.kill_after}};
     ChildProcess housekeeping;
     const RunResult result = run_sandbox(request, signals, [&] {
-        if (directory != nullptr && directory->found_dead_runs()) {
+        if (directory != nullptr && has_leftovers(*store, *directory)) {
             housekeeping = start_housekeeping(*store, start.mapping);
         }
     });
@@ -281,15 +286,17 @@ int run_with_storage(const Start& start, SignalSource& signals, const Store* sto
             if (i + 1 == choices.size()) {
                 throw LaunchError{*first_failure};
             }
-            start.log.note(std::string{error.what()} + "; using " + storage_name(choices[i + 1]) +
+            start.log.note(std::string{storage_name(choices[i])} + " does not work here (" +
+                           error_text(error.code()) + "); using " + storage_name(choices[i + 1]) +
                            " instead");
         }
     }
 }
 
-int print_plan(Start& start, const Store* store, const Environment& caller) {
+int print_plan(const Start& start, const std::string& store_path, const Environment& caller) {
     const RootStorage storage = storage_choices(start.invocation.spec.sandbox, start.image).front();
-    const Rootfs rootfs{storage, start.image.layers, store == nullptr ? "" : store->path() + "/runs/..."};
+    const Rootfs rootfs{storage, start.image.layers,
+                        start.image.kind == ImageKind::host ? "" : store_path + "/runs/..."};
     const CompiledPlan plan = make_plan(start, rootfs, caller);
     const std::string text = start.invocation.spec.json ? plan_json(plan.plan(), start.mapping)
                                                         : plan_text(plan.plan(), start.mapping);
@@ -312,9 +319,11 @@ int start_sandbox(const Invocation& invocation, const Environment& caller) {
         !invocation.root.empty() ? invocation.root
                                  : default_store_path(variable(caller, "SANDBOX_ROOT"),
                                                       variable(caller, "XDG_DATA_HOME"), start.host.home);
-    const bool needs_store = start.image.kind != ImageKind::host;
+    // A dry run makes nothing, a store neither.
+    const bool needs_store =
+        start.image.kind == ImageKind::tree || (start.image.kind == ImageKind::directory && !spec.dry_run);
     std::optional<Store> store;
-    if (needs_store) {
+    if (needs_store && (!spec.dry_run || ::access(store_path.c_str(), F_OK) == 0)) {
         store.emplace(store_path);
     }
     const MappingRequest wanted{start.host.uid,          start.host.gid, map_kind(spec.sandbox, start.image),
@@ -324,13 +333,14 @@ int start_sandbox(const Invocation& invocation, const Environment& caller) {
     if (start.image.kind == ImageKind::tree && !spec.dry_run) {
         provide_tree(start.image, *store, mapping_for_trees(wanted, start.mapping), log);
     } else if (start.image.kind == ImageKind::tree &&
-               !provide_tree_if_imported(start.image, *store, mapping_for_trees(wanted, start.mapping))) {
+               (!store ||
+                !provide_tree_if_imported(start.image, *store, mapping_for_trees(wanted, start.mapping)))) {
         throw UsageError(start.image.name, "not imported yet, so there is no plan to print",
                          "start it once without --dry-run");
     }
     start.user = find_user(spec, start.image, start.mapping, start.host);
     if (spec.dry_run) {
-        return print_plan(start, store ? &*store : nullptr, caller);
+        return print_plan(start, store_path, caller);
     }
     SignalSource signals = forwarded_signals();
     return run_with_storage(start, signals, store ? &*store : nullptr, caller);

@@ -34,6 +34,9 @@ void provide_tree(Image& image, const Store& store, const Mapping& mapping, cons
 /// The same without importing. @return false when the file is not in the store yet
 bool provide_tree_if_imported(Image& image, const Store& store, const Mapping& mapping);
 
+/// Whether there is any import that has not become a tree: under way, or left by a kill.
+bool has_imports_under_way(const Store& store);
+
 /// Removes what imports that were killed left behind. @return how many were found
 unsigned remove_dead_imports(const Store& store, const Mapping& mapping);
 

@@ -24,6 +24,7 @@
 #include "image/image.hpp"
 #include "image/progress.hpp"
 #include "linux/syscalls.hpp"
+#include "linux/tree.hpp"
 
 namespace sandbox {
 
@@ -93,7 +94,7 @@ class ImportDirectory {
 class ReportReader {
   public:
     ReportReader(const std::string& name, std::uint64_t size, const Log& log)
-        : name_(name), bar_(name, size, log.shows(LogLevel::warn)) {}
+        : bar_(name, size, log.shows(LogLevel::warn)) {}
 
     std::optional<UnpackReport> read_last(int report_fd, const ChildProcess& child, SignalSource& signals) {
         while (true) {
@@ -140,7 +141,6 @@ class ReportReader {
         }
     }
 
-    const std::string& name_;
     ProgressBar bar_;
     std::string pending_;
     std::optional<UnpackReport> last_;
@@ -232,6 +232,11 @@ std::string import_archive(const ArchiveFile& archive, const std::string& name, 
     log.debug(name + ": " + std::to_string(done.entries) + " entries, " + done.digest);
     directory.become_layer(store, done.digest);
     return done.digest;
+}
+
+bool has_imports_under_way(const Store& store) {
+    return ::faccessat(store.fd(), "tmp", F_OK, AT_SYMLINK_NOFOLLOW) == 0 &&
+           !is_empty_directory(store.fd(), "tmp");
 }
 
 unsigned remove_dead_imports(const Store& store, const Mapping& mapping) {
