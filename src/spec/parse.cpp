@@ -61,7 +61,7 @@ std::string target_path(std::string_view option, std::string_view whole, std::st
     if (!target.starts_with('/')) {
         refuse(option, whole, "the place inside must be an absolute path", {});
     }
-    const std::string path = plain_path(target);
+    std::string path = plain_path(target);
     const auto parts = split(path, '/');
     if (std::find(parts.begin(), parts.end(), "..") != parts.end()) {
         refuse(option, whole, "the place inside must not have .. in it", {});
