@@ -153,7 +153,10 @@ std::vector<RootStorage> storage_choices(const SandboxSpec& sandbox, const Image
     if (sandbox.storage == Storage::fuse || (any && sandbox.upper != UpperPlace::tmpfs && fuse_installed)) {
         choices.push_back(RootStorage::fuse_overlay);
     }
-    if (sandbox.storage == Storage::copy || (any && sandbox.upper == UpperPlace::automatic)) {
+    // A directory is copied only when that is asked for: it may be anything, this machine's root for one.
+    const bool copies_unasked =
+        any && sandbox.upper == UpperPlace::automatic && image.kind == ImageKind::tree;
+    if (sandbox.storage == Storage::copy || copies_unasked) {
         choices.push_back(RootStorage::copy);
     }
     return choices;

@@ -101,9 +101,18 @@ TEST(Steps, MasksComeAfterTheUsersMounts) {
 }
 
 TEST(Steps, TheConsoleIsLast) {
-    const auto compiled = PlanCase{}.compiled();
+    PlanCase plan;
+    plan.tty = true;
+    const auto compiled = plan.compiled();
     const auto& steps = compiled.plan().steps;
     EXPECT_EQ(steps.values[steps.count - 1].kind, StepKind::console);
+}
+
+TEST(Steps, WithoutATerminalTheConsoleIsALinkToNull) {
+    const auto compiled = PlanCase{}.compiled();
+    const Step* console = step_on(compiled.plan(), "/dev/console");
+    EXPECT_EQ(console->kind, StepKind::symlink);
+    EXPECT_STREQ(console->source, "null");
 }
 
 TEST(Steps, ABindIsCheckedAgainstWhatWasSeen) {
