@@ -2,8 +2,10 @@
 // sandbox: the only place that prints an error, and exits.
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <climits>
 #include <cstdio>
 #include <exception>
 
@@ -30,6 +32,23 @@ void fill_standard_descriptors() {
             return;
         }
     }
+}
+
+/// Whether this is not the file that its own path names here. The command of an image may be /proc/self/exe,
+/// or a script that starts with "#!/proc/self/exe run": then the kernel starts the host's `sandbox` inside,
+/// and what that starts from the image's /usr/bin finds the host's file, writable, behind /proc/PPID/exe.
+/// CVE-2019-5736.
+bool is_foreign_here() noexcept {
+    char path[PATH_MAX];
+    const ssize_t length = ::readlink("/proc/self/exe", path, sizeof path - 1);
+    struct statx self {};
+    struct statx named {};
+    if (length < 0 || ::statx(AT_FDCWD, "/proc/self/exe", 0, STATX_INO | STATX_MNT_ID, &self) < 0) {
+        return false; // no /proc, so nothing behind it
+    }
+    path[length] = '\0';
+    return ::statx(AT_FDCWD, path, 0, STATX_INO | STATX_MNT_ID, &named) < 0 ||
+           self.stx_ino != named.stx_ino || self.stx_mnt_id != named.stx_mnt_id;
 }
 
 std::string working_directory() {
@@ -73,6 +92,13 @@ void print_error(const Error& error) {
 
 int main(int argc, char** argv) {
     using namespace sandbox;
+    if (is_foreign_here()) {
+        print_error(
+            Error("sandbox", "started under a name that is not its own here: refused (CVE-2019-5736)"));
+        ::_exit(126);
+    }
+    // Inherited as ignored it would have the kernel reap our children, and none would be waited for. wait(2).
+    (void)::signal(SIGCHLD, SIG_DFL);
     fill_standard_descriptors();
     int status = status_failed;
     try {

@@ -250,10 +250,16 @@ int run_plan(const Start& start, SignalSource& signals, const CompiledPlan& plan
         }
     });
     if (housekeeping.pid > 0) {
-        (void)wait_for(housekeeping); // it says nothing; what it could not remove the next start tries again
+        // The user waits for the command, not for this: the next start goes on with it.
+        (void)::kill(housekeeping.pid, SIGKILL);
+        (void)wait_for(housekeeping);
     }
     if (directory != nullptr) {
         clean_up(*directory, result);
+    }
+    // What came after the command's end was for a command that is gone: unblocked, it would kill us in place
+    // of the status.
+    while (signals.take()) {
     }
     return result.status;
 }

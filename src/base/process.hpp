@@ -30,6 +30,7 @@ struct SpawnRequest {
     std::vector<std::string> arguments;   ///< argv, the program's name included
     std::vector<std::string> environment; ///< "NAME=VALUE"; nothing else is inherited
     std::vector<PassedFd> fds;
+    bool own_session = false;     ///< spawn_mapped: what the caller's terminal sends is not for it
     bool dies_with_parent = true; ///< PR_SET_PDEATHSIG SIGKILL; a set-uid program clears it on exec
 };
 

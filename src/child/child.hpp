@@ -13,11 +13,11 @@ namespace sandbox {
 /// What the child holds beside the plan.
 struct Child {
     const Plan& plan;
-    int channel;                       ///< to the parent, SOCK_SEQPACKET
-    sigset_t command_mask;             ///< the caller's signal mask, which the command gets
-    int root = -1;                     ///< O_PATH descriptor of the new root, once there is one
-    int terminal = -1;                 ///< the slave of the sandbox's terminal
-    std::uint64_t own_mounts[32] = {}; ///< ids of mounts made here, on which mount points may be made
+    int channel;                        ///< to the parent, SOCK_SEQPACKET
+    sigset_t command_mask;              ///< the caller's signal mask, which the command gets
+    int root = -1;                      ///< O_PATH descriptor of the new root, once there is one
+    int terminal = -1;                  ///< the slave of the sandbox's terminal
+    std::uint64_t own_mounts[256] = {}; ///< ids of mounts made here, on which mount points may be made
     unsigned own_mount_count = 0;
 };
 
@@ -51,6 +51,9 @@ int open_existing(const Child& child, const char* path, std::uint32_t behaviour)
 
 /// Gives what was just made at `path` below `dir_fd` to root inside, where the plan asks for that.
 void give_to_root(const Child& child, int dir_fd, const char* name) noexcept;
+
+/// PR_SET_PDEATHSIG, and the proof that the parent still lived then.
+void die_with_parent(const Child& child) noexcept;
 
 /// Credentials, directory, exec. In the process that becomes the command.
 [[noreturn]] void become_command(Child& child) noexcept;

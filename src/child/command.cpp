@@ -23,7 +23,9 @@ namespace {
 void take_terminal(const Child& child) noexcept {
     // A session of its own: job control inside, and no way to push input into the caller's (TIOCSTI,
     // CVE-2017-5226). Pid 1 of a new namespace may lead one already.
-    (void)::setsid();
+    if (::setsid() < 0 && ::getsid(0) != ::getpid()) {
+        fail(child, Stage::terminal);
+    }
     if (child.terminal < 0) {
         return;
     }
@@ -114,6 +116,9 @@ void become_command(Child& child) noexcept {
     const ProcessPlan& process = child.plan.process;
     take_terminal(child);
     take_credentials(child);
+    if (!process.init) {
+        die_with_parent(child); // again: another id has cleared it
+    }
     enter_directory(child);
     // Only what was asked for is passed on, whatever the caller's caller had left open.
     if (sys::cloexec_from(3 + process.preserved_fds) < 0) {

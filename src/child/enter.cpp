@@ -72,6 +72,8 @@ void make_time_namespace(const Child& child) noexcept {
     }
 }
 
+} // namespace
+
 /// From here on the parent's death is ours. Set last, because a change of ids clears it (prctl(2)); a parent
 /// that died before is seen by the channel.
 void die_with_parent(const Child& child) noexcept {
@@ -83,8 +85,6 @@ void die_with_parent(const Child& child) noexcept {
         ::_exit(125);
     }
 }
-
-} // namespace
 
 void fail_with(const Child& child, const Report& report) noexcept {
     (void)::send(child.channel, &report, sizeof report, MSG_NOSIGNAL); // the exit status says the rest
@@ -102,6 +102,8 @@ void fail(const Child& child, Stage stage, std::uint32_t step, MountPhase phase)
 
 void enter_sandbox(const Plan& plan, int channel, const sigset_t& command_mask) noexcept {
     Child child{plan, channel, command_mask};
+    // Out of the caller's job: what its terminal sends comes once, from the parent.
+    (void)::setsid();
     make_mounts_private(child);
     set_up_network(child);
     wait_for_maps(child);

@@ -114,12 +114,23 @@ void run_init(Child& child) noexcept {
     if (command < 0) {
         fail(child, Stage::execute);
     }
+    const pid_t parent = ::getppid();
+    if (!own_pids) {
+        // Killed, it would leave the command running: it has to do the killing first. The signal only wakes
+        // it.
+        (void)::prctl(PR_SET_PDEATHSIG, SIGCONT);
+    }
     // Nothing is kept: not the caller's files, not the channel, whose end tells the parent that exec
     // succeeded.
     (void)sys::close_from(0);
     int status = 0;
     while (true) {
         const int signal = ::sigwaitinfo(&all, nullptr);
+        if (!own_pids && ::getppid() != parent) {
+            (void)::kill(command, SIGKILL);
+            kill_orphans();
+            ::_exit(128 + SIGKILL);
+        }
         if (signal == SIGCHLD) {
             if (reap(command, &status)) {
                 break;

@@ -140,11 +140,12 @@ int make_mask(StepRun& run) noexcept {
         empty.mount_flags = MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC;
         result = mount_on(target, empty);
     } else {
-        const int null = open_existing(run.child, "/dev/null", step_no_symlinks);
-        const int tree = clone_tree(null, "", 0);
-        result = ::move_mount(tree, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
+        // The host's: the root's own may have been covered by a mount of the user's.
+        const int tree = clone_tree(AT_FDCWD, "/dev/null", 0);
+        result = tree < 0
+                     ? -1
+                     : ::move_mount(tree, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
         (void)::close(tree);
-        (void)::close(null);
     }
     (void)::close(target);
     return result;

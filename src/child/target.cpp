@@ -182,8 +182,9 @@ void remove_final_symlink(const Child& child, const char* path) noexcept {
 
 void remember_mount(Child& child, int fd) noexcept {
     constexpr unsigned room = sizeof child.own_mounts / sizeof child.own_mounts[0];
-    if (child.own_mount_count < room) {
-        child.own_mounts[child.own_mount_count++] = mount_id(fd);
+    const std::uint64_t id = mount_id(fd);
+    if (id != 0 && child.own_mount_count < room) {
+        child.own_mounts[child.own_mount_count++] = id;
     }
 }
 

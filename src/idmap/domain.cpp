@@ -2,7 +2,8 @@
 // The domain and its holder.
 //
 //   start                                 holder
-//   lock, clone3(CLONE_NEWUSER) ────────▶ closes everything, waits
+//   locks the new state file
+//   clone3(CLONE_NEWUSER) ──────────────▶ closes everything but that lock, waits
 //   newuidmap, newgidmap
 //   writes the state file
 //   'm' ────────────────────────────────▶ sleeps; each start touches the state file
@@ -34,6 +35,7 @@ namespace sandbox {
 namespace {
 
 constexpr const char* state_name = "domain";
+constexpr const char* new_state_name = "domain.new"; // made under the lock below, so by one process at a time
 constexpr const char* lock_name = "domain.lock";
 
 /// Changes when the file does: a domain made from other ranges is not used.
@@ -112,7 +114,7 @@ bool shows_map(const std::string& path, const IdMap& expected) {
 }
 
 /// The holder's user namespace, if it is what the state says; otherwise an empty descriptor.
-UniqueFd confirmed_namespace(const State& state, uid_t owner, const IdMaps& maps) {
+UniqueFd confirmed_namespace(int state_file, const State& state, uid_t owner, const IdMaps& maps) {
     const std::string proc = "/proc/" + std::to_string(state.holder);
     UniqueFd name_space{::open((proc + "/ns/user").c_str(), O_RDONLY | O_CLOEXEC)};
     struct stat status {};
@@ -122,8 +124,11 @@ UniqueFd confirmed_namespace(const State& state, uid_t owner, const IdMaps& maps
         ::ioctl(name_space.get(), NS_GET_OWNER_UID, &namespace_owner) < 0 || namespace_owner != owner) {
         return {};
     }
-    // Were the number taken by another process between the two looks, its maps could not pass for these: a
-    // user namespace with this inode and owner exists but once.
+    // The number may be another process's by now, and the inode another namespace's: a sandbox of the same
+    // user with the same maps. But nobody else holds the lock on this file.
+    if (::flock(state_file, LOCK_SH | LOCK_NB) == 0) {
+        return {};
+    }
     if (!shows_map(proc + "/uid_map", maps.uid) || !shows_map(proc + "/gid_map", maps.gid)) {
         return {};
     }
@@ -162,7 +167,7 @@ UniqueFd confirmed_namespace(const State& state, uid_t owner, const IdMaps& maps
 
 /// The holder's life, between clone and exit: it must not keep anything of the caller's alive but the
 /// directory.
-[[noreturn]] void hold(int directory, int start_signal) noexcept {
+[[noreturn]] void hold(int directory, int start_signal, int state) noexcept {
     (void)::setsid();
     set_process_title("sandbox-domain");
     (void)!::chdir("/");
@@ -176,13 +181,17 @@ UniqueFd confirmed_namespace(const State& state, uid_t owner, const IdMaps& maps
     for (int fd = 0; fd < 3; ++fd) {
         (void)::dup2(null, fd);
     }
-    // Two descriptors are kept, at 3 and 4; a copy above both keeps either from being overwritten by the
-    // other.
-    const int directory_copy = ::fcntl(directory, F_DUPFD, 100);
-    const int signal_copy = ::fcntl(start_signal, F_DUPFD, 101);
-    (void)::dup2(directory_copy, 3);
-    (void)::dup2(signal_copy, 4);
-    (void)sys::close_from(5);
+    // Three descriptors are kept, from 3 on; copies above all keep any from being overwritten by another. The
+    // state's is never used: it holds the lock by which others know that this process is the holder.
+    const int kept[] = {directory, start_signal, state};
+    int copies[3];
+    for (int i = 0; i < 3; ++i) {
+        copies[i] = ::fcntl(kept[i], F_DUPFD, 100);
+    }
+    for (int i = 0; i < 3; ++i) {
+        (void)::dup2(copies[i], 3 + i);
+    }
+    (void)sys::close_from(6);
     keep_namespace(3, 4);
 }
 
@@ -237,7 +246,7 @@ std::optional<SubIds> Domain::join_if_exists() {
         return std::nullopt;
     }
     IdMaps maps{root_is_you(uid_, state->ranges.uid), root_is_you(gid_, state->ranges.gid)};
-    const UniqueFd name_space = confirmed_namespace(*state, uid_, maps);
+    const UniqueFd name_space = confirmed_namespace(file.get(), *state, uid_, maps);
     if (!name_space.valid() || ::setns(name_space.get(), CLONE_NEWUSER) < 0) {
         return std::nullopt;
     }
@@ -267,6 +276,10 @@ void Domain::make_and_join(const SubIds& ranges, const Log& log) {
 
 void Domain::start_holder(const SubIds& ranges) {
     Pipe start_signal = make_pipe();
+    const UniqueFd state_file{check(
+        ::openat(directory_.get(), new_state_name, O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600),
+        "make", new_state_name)};
+    check(::flock(state_file.get(), LOCK_EX | LOCK_NB), "lock", new_state_name);
     clone_args arguments{};
     arguments.flags = CLONE_NEWUSER;
     arguments.exit_signal = SIGCHLD;
@@ -275,7 +288,7 @@ void Domain::start_holder(const SubIds& ranges) {
         throw user_namespace_failure(errno);
     }
     if (holder == 0) {
-        hold(directory_.get(), start_signal.read.get());
+        hold(directory_.get(), start_signal.read.get(), state_file.get());
     }
     start_signal.read.reset();
     Mapping mapping;
@@ -286,8 +299,10 @@ void Domain::start_holder(const SubIds& ranges) {
         struct stat status {};
         check(::stat(("/proc/" + std::to_string(holder) + "/ns/user").c_str(), &status), "look at",
               "the domain");
-        write_file_atomically(directory_.get(), state_name,
-                              state_text({holder, status.st_ino, subid_versions(), ranges}));
+        write_all(state_file.get(), state_text({holder, status.st_ino, subid_versions(), ranges}),
+                  new_state_name);
+        check(::renameat(directory_.get(), new_state_name, directory_.get(), state_name), "rename",
+              new_state_name);
         write_all(start_signal.write.get(), "m", "the domain");
     } catch (...) {
         start_signal.write.reset(); // the holder reads end of file and leaves

@@ -17,7 +17,8 @@ namespace sandbox {
 
 /// The caller's domain on this host. Its state is a file in $XDG_RUNTIME_DIR/sandbox (or the fallback), of
 /// which nothing is trusted before the kernel has confirmed it: the holder's user namespace must have the
-/// recorded inode, be owned by the caller, and show the recorded maps.
+/// recorded inode, be owned by the caller, and show the recorded maps, and the holder must hold the file's
+/// lock.
 class Domain {
   public:
     /// @param fallback_directory where XDG_RUNTIME_DIR is unset or not the caller's; made when needed

@@ -25,7 +25,7 @@ namespace sandbox {
 
 namespace {
 
-int take_ids(const Mapping& mapping, int start) {
+int take_ids(const Mapping& mapping, int start, pid_t parent) {
     if (mapping.way == MapWay::self &&
         write_own_maps(map_text(mapping.maps.uid).c_str(), map_text(mapping.maps.gid).c_str()) < 0) {
         return -1;
@@ -40,13 +40,14 @@ int take_ids(const Mapping& mapping, int start) {
     if (maps_inside(mapping.maps.uid, 0) && ::setresuid(0, 0, 0) < 0) {
         return -1;
     }
-    // Last, for a change of ids clears it. PR_SET_PDEATHSIG, prctl(2). A parent that died before is seen by
-    // the pipe, whose writing end it alone held.
-    return ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    // Last, for a change of ids clears it. PR_SET_PDEATHSIG, prctl(2). A parent that died before 'm' is seen
+    // by the pipe, one that died since by its number.
+    return ::prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || ::getppid() != parent ? -1 : 0;
 }
 
-[[noreturn]] void run_child(const Mapping& mapping, int start, const std::function<int()>& body) noexcept {
-    if (take_ids(mapping, start) < 0) {
+[[noreturn]] void run_child(const Mapping& mapping, int start, pid_t parent,
+                            const std::function<int()>& body) noexcept {
+    if (take_ids(mapping, start, parent) < 0) {
         ::_exit(126);
     }
     sigset_t none;
@@ -63,6 +64,7 @@ int take_ids(const Mapping& mapping, int start) {
 
 ChildProcess run_mapped(const Mapping& mapping, const std::function<int()>& body) {
     Pipe start = make_pipe();
+    const pid_t parent = ::getpid();
     clone_args arguments{};
     arguments.flags = CLONE_NEWUSER;
     arguments.exit_signal = SIGCHLD;
@@ -73,7 +75,7 @@ ChildProcess run_mapped(const Mapping& mapping, const std::function<int()>& body
     if (pid == 0) {
         // The child must see the parent's death as end of file.
         start.write.reset();
-        run_child(mapping, start.read.get(), body);
+        run_child(mapping, start.read.get(), parent, body);
     }
     ChildProcess child{pid, UniqueFd{sys::pidfd_open(pid)}};
     try {
@@ -95,6 +97,9 @@ ChildProcess spawn_mapped(const SpawnRequest& request, const Mapping& mapping) {
         above = std::max(above, fd.number + 1);
     }
     return run_mapped(mapping, [&]() -> int {
+        if (request.own_session) {
+            (void)::setsid(); // a new process leads no group
+        }
         std::vector<PassedFd> fds = request.fds;
         for (PassedFd& fd : fds) {
             fd.source = check(::fcntl(fd.source, F_DUPFD_CLOEXEC, above), "duplicate", "a descriptor");

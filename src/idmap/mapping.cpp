@@ -227,7 +227,11 @@ Mapping choose_mapping(const MappingRequest& request, const Log& log) {
         }
         mapping.maps = maps_for(request, request.kind, ranges);
         if (request.use_domain && !request.dry) {
-            domain.make_and_join(ranges, log);
+            try {
+                domain.make_and_join(ranges, log);
+            } catch (const SystemError& error) {
+                log.debug(std::string{"domain: not used: "} + error.what());
+            }
         }
     }
     mapping.key = key_of(mapping.maps, mapping.kind);

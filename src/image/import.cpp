@@ -158,6 +158,9 @@ UnpackDone run_unpack(const ArchiveFile& archive, const std::string& name, const
     report.write.reset();
     ReportReader reader{name, archive.size, log};
     const auto last = reader.read_last(report.read.get(), child, signals);
+    if (!last) {
+        (void)sys::pidfd_send_signal(child.pidfd.get(), SIGKILL); // closed its report, or wrote nonsense
+    }
     const int status = wait_for(child);
     if (last && std::holds_alternative<UnpackFailure>(*last)) {
         fail_import(name, std::get<UnpackFailure>(*last));

@@ -67,8 +67,7 @@ std::optional<std::string> cached_tree(const Store& store, const std::string& ke
     const auto entry = text ? parse_entry(*text) : std::nullopt;
     // A file written within the clock's grain of its import may have changed since without showing it.
     constexpr std::int64_t racy_seconds = 2;
-    if (!entry ||
-        entry->imported_at - std::max(status.st_mtim.tv_sec, status.st_ctim.tv_sec) < racy_seconds) {
+    if (!entry || entry->imported_at - status.st_ctim.tv_sec < racy_seconds) {
         return std::nullopt;
     }
     const std::string tree = tree_path(entry->digest, mapping);

@@ -6,6 +6,7 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -41,7 +42,7 @@ int load_allow_list(std::span<const int> allowed) noexcept {
         errno = E2BIG;
         return -1;
     }
-    sock_filter program[2 * max_calls + 8];
+    sock_filter program[2 * max_calls + 16];
     unsigned short length = 0;
     const auto emit = [&](sock_filter instruction) { program[length++] = instruction; };
 
@@ -52,6 +53,18 @@ int load_allow_list(std::span<const int> allowed) noexcept {
     emit(jump(BPF_JMP | BPF_JGE | BPF_K, x32_bit, 0, 1));
     emit(statement(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS));
     for (const int call : allowed) {
+        if (call == SYS_socket) {
+            // Internet sockets only: abstract unix sockets of the host (a display, a session bus) are in
+            // reach of whoever has its network namespace. unix(7), network_namespaces(7). Little-endian: the
+            // low half first.
+            emit(jump(BPF_JMP | BPF_JEQ | BPF_K, static_cast<std::uint32_t>(call), 0, 5));
+            emit(statement(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, args)));
+            emit(jump(BPF_JMP | BPF_JEQ | BPF_K, AF_INET, 1, 0));
+            emit(jump(BPF_JMP | BPF_JEQ | BPF_K, AF_INET6, 0, 1));
+            emit(statement(BPF_RET | BPF_K, SECCOMP_RET_ALLOW));
+            emit(statement(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM));
+            continue;
+        }
         emit(jump(BPF_JMP | BPF_JEQ | BPF_K, static_cast<std::uint32_t>(call), 0, 1));
         emit(statement(BPF_RET | BPF_K, SECCOMP_RET_ALLOW));
     }

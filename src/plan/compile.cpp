@@ -318,12 +318,18 @@ CompiledPlan compile(const PlanInputs& inputs) {
     plan.read_only_root = sandbox.read_only && !is_host;
 
     add_standard_mounts(sandbox, ids, inputs.etc, memory, memory.steps);
+    if (!inputs.tty) {
+        memory.steps.push_back(
+            console_step(false)); // before the user's mounts: /dev may be the host's after them
+    }
     add_private_directories(inputs, ids, memory, memory.steps);
     add_home(inputs, memory, memory.steps);
     add_timezone(inputs, memory, memory.steps);
     add_user_mounts(inputs, memory, memory.steps);
     add_masks(sandbox, ids, memory.steps);
-    memory.steps.push_back(console_step(inputs.tty));
+    if (inputs.tty) {
+        memory.steps.push_back(console_step(true));
+    }
     plan.steps = {memory.steps.data(), memory.steps.size()};
 
     require_mapped(mapping.maps.uid, inputs.user.uid, "user id", mapping);

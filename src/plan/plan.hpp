@@ -94,7 +94,6 @@ struct ProcessPlan {
     char* const* arguments = nullptr; ///< argv, null-terminated
     char* const* environment = nullptr;
     const char* directory = nullptr;
-    bool create_directory = false; ///< the image asked for it, not the user
     bool tty = false;
     bool init = true; ///< a reaping pid 1 above the command
     unsigned preserved_fds = 0;

@@ -22,13 +22,14 @@ namespace {
 /// A child that is being started: killed and reaped unless it is released.
 class StartingChild {
   public:
-    explicit StartingChild(pid_t pid) : process_{pid, UniqueFd{sys::pidfd_open(pid)}} {}
-    ~StartingChild() {
-        if (process_.pid > 0) {
-            (void)::kill(process_.pid, SIGKILL);
-            (void)::waitpid(process_.pid, nullptr, 0);
+    explicit StartingChild(pid_t pid) : process_{pid, UniqueFd{sys::pidfd_open(pid)}} {
+        if (!process_.pidfd.valid()) {
+            const int code = errno;
+            end();
+            throw SystemError(code, "open a pidfd of", "the sandbox");
         }
     }
+    ~StartingChild() { end(); }
     StartingChild(const StartingChild&) = delete;
     StartingChild& operator=(const StartingChild&) = delete;
 
@@ -40,6 +41,13 @@ class StartingChild {
     }
 
   private:
+    void end() noexcept {
+        if (process_.pid > 0) {
+            (void)::kill(process_.pid, SIGKILL);
+            (void)::waitpid(process_.pid, nullptr, 0);
+        }
+    }
+
     ChildProcess process_;
 };
 
@@ -130,7 +138,27 @@ void follow_child(const RunRequest& request, int channel, SignalSource& signals,
             case Received::end:
                 return;
             case Received::failure:
-                throw Error("sandbox", "broken packet from the child");
+                throw Error("sandbox", "was killed while it was set up");
+        }
+    }
+}
+
+/// What the child said before it went, if it said anything.
+void throw_waiting_report(int channel, const Plan& plan) {
+    pollfd wait{channel, POLLIN, 0};
+    char tag = 0;
+    int fd = -1;
+    Report report;
+    while (::poll(&wait, 1, 0) == 1) {
+        switch (receive_packet(channel, &tag, &fd, &report)) {
+            case Received::descriptor:
+                (void)::close(fd);
+                break;
+            case Received::report:
+                throw_report(report, plan);
+            case Received::end:
+            case Received::failure:
+                return;
         }
     }
 }
@@ -143,7 +171,12 @@ RunningSandbox launch(const RunRequest& request, SignalSource& signals) {
     channel.child.reset();
     // A failure from here on destroys `running`, with its helpers, before `child`.
     RunningSandbox running;
-    write_maps(child.pid(), request.mapping);
+    try {
+        write_maps(child.pid(), request.mapping);
+    } catch (const Error&) {
+        throw_waiting_report(channel.parent.get(), request.plan); // a dead child's maps cannot be written
+        throw;
+    }
     if (request.mapping.way == MapWay::helpers) {
         // Now, for the child closes its doors before it runs anything. Needed to clear up what sub-ids own.
         const std::string path = "/proc/" + std::to_string(child.pid()) + "/ns/user";
