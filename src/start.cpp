@@ -4,7 +4,9 @@
 #include "start.hpp"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sched.h>
+#include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -239,6 +241,17 @@ bool has_leftovers(const Store& store, const RunDirectory& directory) {
     return directory.found_dead_runs() || has_imports_under_way(store);
 }
 
+/// The user waits for the command, not for this: it gets a second more, unless a signal comes. What it could
+/// not remove the next start goes on with.
+void end_housekeeping(const ChildProcess& housekeeping, const SignalSource& signals) {
+    constexpr int patience = 1000; // milliseconds
+    pollfd wait[] = {{housekeeping.pidfd.get(), POLLIN, 0}, {signals.fd(), POLLIN, 0}};
+    if (::poll(wait, 2, patience) <= 0 || wait[0].revents == 0) {
+        (void)::kill(housekeeping.pid, SIGKILL);
+    }
+    (void)wait_for(housekeeping);
+}
+
 int run_plan(const Start& start, SignalSource& signals, const CompiledPlan& plan, const Store* store,
              RunDirectory* directory) {
     const ProcessSpec& process = start.invocation.spec.process;
@@ -250,9 +263,7 @@ int run_plan(const Start& start, SignalSource& signals, const CompiledPlan& plan
         }
     });
     if (housekeeping.pid > 0) {
-        // The user waits for the command, not for this: the next start goes on with it.
-        (void)::kill(housekeeping.pid, SIGKILL);
-        (void)wait_for(housekeeping);
+        end_housekeeping(housekeeping, signals);
     }
     if (directory != nullptr) {
         clean_up(*directory, result);
