@@ -23,13 +23,17 @@ namespace {
 
 constexpr int status_failed = 125;
 
-/// The three standard descriptors are there: what is opened later must not take their place.
-void fill_standard_descriptors() {
+/// Makes every descriptor up to `last` taken: what is opened later must not get a number that the command is
+/// to inherit. The three standard ones stay open for it, the others close when it starts.
+void fill_descriptors(unsigned last) {
     while (true) {
         const int fd = ::open("/dev/null", O_RDWR);
-        if (fd < 0 || fd > STDERR_FILENO) {
+        if (fd < 0 || fd > static_cast<int>(last)) {
             (void)::close(fd);
             return;
+        }
+        if (fd > STDERR_FILENO) {
+            (void)::fcntl(fd, F_SETFD, FD_CLOEXEC);
         }
     }
 }
@@ -72,6 +76,7 @@ int run_invocation(const std::vector<std::string>& arguments) {
         write_all(STDOUT_FILENO, help_text(invocation.topic), "stdout");
         return 0;
     }
+    fill_descriptors(STDERR_FILENO + invocation.spec.process.preserved_fds);
     // What the caller left open beyond these is nobody's business below.
     check(sys::cloexec_from(3 + invocation.spec.process.preserved_fds), "close", "inherited descriptors");
     return start_sandbox(invocation, caller);
@@ -99,7 +104,7 @@ int main(int argc, char** argv) {
     }
     // Inherited as ignored it would have the kernel reap our children, and none would be waited for. wait(2).
     (void)::signal(SIGCHLD, SIG_DFL);
-    fill_standard_descriptors();
+    fill_descriptors(STDERR_FILENO);
     int status = status_failed;
     try {
         status = run_invocation({argv + (argc > 0 ? 1 : 0), argv + argc});

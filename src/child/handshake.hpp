@@ -60,6 +60,9 @@ inline constexpr char tag_tap = 't';
 inline constexpr char tag_fuse = 'f';
 inline constexpr char tag_terminal = 'p';
 
+/// SIGTERM queued to a sandbox's init with this value (sigqueue(3)) means: kill everything and end.
+inline constexpr int end_all_value = 0x73626f78;
+
 /// Parent's side: one packet. With a descriptor, `tag` and `fd` are set; with a report, `report`.
 enum class Received { descriptor, report, end, failure };
 Received receive_packet(int channel, char* tag, int* fd, Report* report) noexcept;

@@ -125,8 +125,10 @@ void run_init(Child& child) noexcept {
     (void)sys::close_from(0);
     int status = 0;
     while (true) {
-        const int signal = ::sigwaitinfo(&all, nullptr);
-        if (!own_pids && ::getppid() != parent) {
+        siginfo_t info{};
+        const int signal = ::sigwaitinfo(&all, &info);
+        const bool told_to_end = info.si_code == SI_QUEUE && info.si_value.sival_int == end_all_value;
+        if (!own_pids && (told_to_end || ::getppid() != parent)) {
             (void)::kill(command, SIGKILL);
             kill_orphans();
             ::_exit(128 + SIGKILL);

@@ -7,6 +7,7 @@
 #include <linux/close_range.h>
 #include <linux/openat2.h>
 #include <linux/sched.h>
+#include <signal.h>
 #include <sys/mount.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
@@ -42,8 +43,8 @@ inline int pidfd_open(pid_t pid) noexcept {
 }
 
 /// pidfd_send_signal(2)
-inline int pidfd_send_signal(int pidfd, int signal) noexcept {
-    return static_cast<int>(::syscall(SYS_pidfd_send_signal, pidfd, signal, nullptr, 0));
+inline int pidfd_send_signal(int pidfd, int signal, siginfo_t* info = nullptr) noexcept {
+    return static_cast<int>(::syscall(SYS_pidfd_send_signal, pidfd, signal, info, 0));
 }
 
 /// close_range(2): every descriptor from `first` on is closed, or marked close-on-exec.

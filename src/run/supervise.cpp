@@ -43,6 +43,14 @@ void release_standard_streams() {
     }
 }
 
+/// The same for what --preserve-fds passed on. Nothing of our own lies there: see main.
+void release_preserved(unsigned count) {
+    if (count > 0) {
+        check(::close_range(STDERR_FILENO + 1, STDERR_FILENO + count, 0), "release",
+              "the preserved descriptors");
+    }
+}
+
 class Supervisor {
   public:
     Supervisor(const RunRequest& request, SignalSource& signals, RunningSandbox& sandbox)
@@ -58,19 +66,21 @@ class Supervisor {
         for (const int number : sandbox_.early_signals) {
             pass_signal(number);
         }
-        enum { ended, signal, time, network, terminal_in, terminal_out, count };
+        enum { ended, signal, time, network, terminal };
+        constexpr int count = terminal + TerminalProxy::wait_count;
         while (true) {
             pollfd wait[count] = {{sandbox_.init.pidfd.get(), POLLIN, 0},
                                   {signals_.fd(), POLLIN, 0},
                                   {timer_.get(), POLLIN, 0},
-                                  {-1, 0, 0},
-                                  {-1, 0, 0},
                                   {-1, 0, 0}};
+            for (int i = terminal; i < count; ++i) {
+                wait[i].fd = -1;
+            }
             if (sandbox_.network) {
                 sandbox_.network->prepare(wait[network]);
             }
             if (sandbox_.terminal) {
-                sandbox_.terminal->prepare(&wait[terminal_in]);
+                sandbox_.terminal->prepare(&wait[terminal]);
             }
             if (::poll(wait, count, -1) < 0 && errno != EINTR) {
                 throw_errno(errno, "wait for", "the sandbox");
@@ -88,7 +98,7 @@ class Supervisor {
                 sandbox_.network->serve(wait[network], request_.plan.network.mtu, request_.log);
             }
             if (sandbox_.terminal) {
-                sandbox_.terminal->serve(&wait[terminal_in]);
+                sandbox_.terminal->serve(&wait[terminal]);
             }
         }
     }
@@ -97,7 +107,7 @@ class Supervisor {
     int finish() {
         const int status = shell_status(wait_for(sandbox_.init));
         if (sandbox_.terminal) {
-            sandbox_.terminal->drain();
+            sandbox_.terminal->drain(signals_.fd());
         }
         if (killed_) {
             return 128 + SIGKILL;
@@ -107,6 +117,20 @@ class Supervisor {
 
     void send(int number) {
         (void)sys::pidfd_send_signal(sandbox_.init.pidfd.get(), number); // gone: the loop sees it next
+    }
+
+    /// Everything of the sandbox. Where it shares the host's pids the death of its init would end that alone.
+    void end_all() {
+        if ((request_.plan.clone_flags & CLONE_NEWPID) != 0) {
+            send(SIGKILL);
+            return;
+        }
+        siginfo_t info{};
+        info.si_signo = SIGTERM;
+        info.si_code = SI_QUEUE;
+        info.si_value.sival_int = end_all_value;
+        (void)sys::pidfd_send_signal(sandbox_.init.pidfd.get(), SIGTERM,
+                                     &info); // gone: the loop sees it next
     }
 
     void pass_signals() {
@@ -145,7 +169,7 @@ class Supervisor {
         (void)!::read(timer_.get(), &expirations, sizeof expirations);
         if (timed_out_) {
             killed_ = true;
-            send(SIGKILL);
+            end_all();
             timer_.reset();
             return;
         }
@@ -186,6 +210,7 @@ RunResult run_sandbox(const RunRequest& request, SignalSource& signals,
         if (!sandbox.terminal) {
             release_standard_streams();
         }
+        release_preserved(request.plan.process.preserved_fds);
         while_running();
         result.status = Supervisor{request, signals, sandbox}.watch();
         result.user_namespace = std::move(sandbox.user_namespace);

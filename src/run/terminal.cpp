@@ -14,21 +14,14 @@ namespace {
 
 constexpr char end_of_transmission = '\x04'; // what Ctrl-D sends
 
-/// All of it, waiting where the reader is slow. What cannot be written has nobody to read it.
-bool write_fully(int fd, const char* bytes, std::size_t size) {
-    while (size > 0) {
-        const ssize_t put = ::write(fd, bytes, size);
-        if (put >= 0) {
-            bytes += put;
-            size -= static_cast<std::size_t>(put);
-        } else if (errno == EAGAIN) {
-            pollfd wait{fd, POLLOUT, 0};
-            (void)::poll(&wait, 1, -1);
-        } else if (errno != EINTR) {
-            return false;
-        }
+/// stdout in a description of its own: O_NONBLOCK on the caller's would be seen by all who share it. A socket
+/// cannot be opened again; it is used as it is.
+UniqueFd open_output() {
+    UniqueFd output{::open("/proc/self/fd/1", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)};
+    if (!output.valid()) {
+        output = UniqueFd{::fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3)};
     }
-    return true;
+    return output;
 }
 
 } // namespace
@@ -52,7 +45,7 @@ TerminalKeeper::~TerminalKeeper() {
     }
 }
 
-TerminalProxy::TerminalProxy(UniqueFd master) : master_(std::move(master)) {
+TerminalProxy::TerminalProxy(UniqueFd master) : master_(std::move(master)), output_(open_output()) {
     (void)::fcntl(master_.get(), F_SETFL, O_NONBLOCK); // else only slower
     has_terminal_ = ::tcgetattr(STDIN_FILENO, &original_) == 0;
     resize();
@@ -92,10 +85,12 @@ void TerminalProxy::resize() {
 
 void TerminalProxy::prepare(pollfd* wait) const {
     const bool wants_input = input_open_ && pending_input_.empty();
+    const bool wants_output = output_open_ && pending_output_.empty();
     wait[0] = {wants_input ? STDIN_FILENO : -1, POLLIN, 0};
     const auto master_events =
-        static_cast<short>((output_open_ ? POLLIN : 0) | (pending_input_.empty() ? 0 : POLLOUT));
+        static_cast<short>((wants_output ? POLLIN : 0) | (pending_input_.empty() ? 0 : POLLOUT));
     wait[1] = {master_events != 0 ? master_.get() : -1, master_events, 0};
+    wait[2] = {pending_output_.empty() ? -1 : output_.get(), POLLOUT, 0};
 }
 
 void TerminalProxy::serve(const pollfd* ready) {
@@ -108,6 +103,9 @@ void TerminalProxy::serve(const pollfd* ready) {
     if ((ready[1].revents & (POLLIN | POLLHUP | POLLERR)) != 0 && !copy_output()) {
         output_open_ = false;
         input_open_ = false;
+    }
+    if (ready[2].revents != 0) {
+        flush_output();
     }
 }
 
@@ -132,24 +130,38 @@ void TerminalProxy::flush_input() {
     }
 }
 
+/// @return false when nothing will come any more
 bool TerminalProxy::copy_output() {
     char buffer[16384];
     const ssize_t got = ::read(master_.get(), buffer, sizeof buffer);
     if (got > 0) {
-        return write_fully(STDOUT_FILENO, buffer, static_cast<std::size_t>(got));
+        pending_output_.assign(buffer, static_cast<std::size_t>(got));
+        flush_output();
+        return true;
     }
     // EIO: the last holder of the slave is gone. pty(7).
     return got < 0 && (errno == EAGAIN || errno == EINTR);
 }
 
-void TerminalProxy::drain() {
-    char buffer[16384];
-    for (ssize_t got = ::read(master_.get(), buffer, sizeof buffer); got > 0;
-         got = ::read(master_.get(), buffer, sizeof buffer)) {
-        if (!write_fully(STDOUT_FILENO, buffer, static_cast<std::size_t>(got))) {
-            return;
-        }
+void TerminalProxy::flush_output() {
+    const ssize_t put = ::write(output_.get(), pending_output_.data(), pending_output_.size());
+    if (put > 0) {
+        pending_output_.erase(0, static_cast<std::size_t>(put));
+    } else if (put < 0 && errno != EAGAIN && errno != EINTR) {
+        pending_output_.clear(); // nobody is there to read it
     }
+}
+
+void TerminalProxy::drain(int stop_fd) {
+    do {
+        while (!pending_output_.empty()) {
+            pollfd wait[] = {{output_.get(), POLLOUT, 0}, {stop_fd, POLLIN, 0}};
+            if (::poll(wait, 2, -1) > 0 && wait[1].revents != 0) {
+                return;
+            }
+            flush_output();
+        }
+    } while (copy_output() && !pending_output_.empty());
 }
 
 } // namespace sandbox

@@ -35,12 +35,14 @@ class TerminalProxy {
     TerminalProxy(const TerminalProxy&) = delete;
     TerminalProxy& operator=(const TerminalProxy&) = delete;
 
-    /// What to wait for now; `wait` has room for two. After poll(2) they go to serve().
+    static constexpr int wait_count = 3;
+    /// What to wait for now; `wait` has room for wait_count. After poll(2) they go to serve().
     void prepare(pollfd* wait) const;
     void serve(const pollfd* ready);
 
-    /// Copies what is left of the sandbox's output. For its end.
-    void drain();
+    /// Copies what is left of the sandbox's output, for its end. A reader that stalls can hold this up, until
+    /// `stop_fd` is readable.
+    void drain(int stop_fd);
     /// Passes the caller's window size on. For SIGWINCH.
     void resize();
     /// Gives the caller's terminal back for a while, and takes it again. For SIGTSTP and SIGCONT.
@@ -50,15 +52,19 @@ class TerminalProxy {
   private:
     void make_raw();
     bool copy_output();
+    void flush_output();
     void copy_input();
     void flush_input();
 
     UniqueFd master_;
+    UniqueFd
+        output_; ///< stdout, non-blocking where it can be: a reader that stalls must not stop the supervisor
     termios original_{};
     bool has_terminal_ = false; ///< stdin is a terminal, `original_` its settings
     bool input_open_ = true;
     bool output_open_ = true;
-    std::string pending_input_; ///< read from stdin, not yet taken by the master
+    std::string pending_input_;  ///< read from stdin, not yet taken by the master
+    std::string pending_output_; ///< read from the master, not yet taken by stdout
 };
 
 } // namespace sandbox
