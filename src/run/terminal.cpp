@@ -100,7 +100,7 @@ void TerminalProxy::serve(const pollfd* ready) {
     if ((ready[1].revents & POLLOUT) != 0) {
         flush_input();
     }
-    if ((ready[1].revents & (POLLIN | POLLHUP | POLLERR)) != 0 && !copy_output()) {
+    if ((ready[1].revents & (POLLIN | POLLHUP | POLLERR)) != 0 && copy_output() == Output::ended) {
         output_open_ = false;
         input_open_ = false;
     }
@@ -130,17 +130,16 @@ void TerminalProxy::flush_input() {
     }
 }
 
-/// @return false when nothing will come any more
-bool TerminalProxy::copy_output() {
+TerminalProxy::Output TerminalProxy::copy_output() {
     char buffer[16384];
     const ssize_t got = ::read(master_.get(), buffer, sizeof buffer);
     if (got > 0) {
         pending_output_.assign(buffer, static_cast<std::size_t>(got));
         flush_output();
-        return true;
+        return Output::some;
     }
     // EIO: the last holder of the slave is gone. pty(7).
-    return got < 0 && (errno == EAGAIN || errno == EINTR);
+    return got < 0 && (errno == EAGAIN || errno == EINTR) ? Output::none : Output::ended;
 }
 
 void TerminalProxy::flush_output() {
@@ -161,7 +160,7 @@ void TerminalProxy::drain(int stop_fd) {
             }
             flush_output();
         }
-    } while (copy_output() && !pending_output_.empty());
+    } while (copy_output() == Output::some);
 }
 
 } // namespace sandbox

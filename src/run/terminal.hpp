@@ -51,7 +51,8 @@ class TerminalProxy {
 
   private:
     void make_raw();
-    bool copy_output();
+    enum class Output { some, none, ended };
+    Output copy_output();
     void flush_output();
     void copy_input();
     void flush_input();

@@ -189,6 +189,16 @@ TEST_F(TerminalTest, TheLastOutputIsNotLost) {
     }
 }
 
+TEST_F(TerminalTest, OutputThatWaitsWhenTheCommandEndsIsNotLost) {
+    Terminal terminal{run_command("echo up; sleep 1; seq 1 2000"), with_store({})};
+    ASSERT_TRUE(terminal.expect("up\r\n"));
+    terminal.signal(SIGSTOP);
+    std::this_thread::sleep_for(std::chrono::seconds{2}); // the command ends: a pty holds 12 kB
+    terminal.signal(SIGCONT);
+    EXPECT_EQ(terminal.wait(), 0);
+    EXPECT_TRUE(terminal.expect("\n2000\r\n"));
+}
+
 TEST_F(TerminalTest, KeysTypedEarlyAreNotLost) {
     Terminal terminal{shell_command(), with_store({})};
     terminal.send("echo early $((1 + 1))\rexit\r");
