@@ -76,6 +76,10 @@ int run_invocation(const std::vector<std::string>& arguments) {
         write_all(STDOUT_FILENO, help_text(invocation.topic), "stdout");
         return 0;
     }
+    if (find_command(invocation.command)->is_of_store) {
+        check(sys::cloexec_from(3), "close", "inherited descriptors");
+        return run_store_command(invocation, caller);
+    }
     fill_descriptors(STDERR_FILENO + invocation.spec.process.preserved_fds);
     // What the caller left open beyond these is nobody's business below.
     check(sys::cloexec_from(3 + invocation.spec.process.preserved_fds), "close", "inherited descriptors");

@@ -271,6 +271,9 @@ constexpr Option options[] =
              i.root = v.front() == '/' ? v : c.directory + "/" + v;
          }},
 
+        {"name", 0, required, "NAME[:TAG]", nullptr, "import: what the image is called", root,
+         [](Invocation& i, const std::string& v, const Context&) { i.image_name = v; }},
+
         {"config", 0, required, "FILE", nullptr,
          "read options from FILE: NAME = VALUE lines, # begins a comment", general,
          [](Invocation& i, const std::string& v, const Context&) { i.config_files.push_back(v); }},
@@ -278,7 +281,7 @@ constexpr Option options[] =
          [](Invocation& i, const std::string& v, const Context&) {
              i.spec.dry_run = parse_switch("--dry-run", v);
          }},
-        {"json", 0, none, nullptr, nullptr, "print it as JSON", general,
+        {"json", 0, none, nullptr, nullptr, "print it (a plan, a list) as JSON", general,
          [](Invocation& i, const std::string& v, const Context&) {
              i.spec.json = parse_switch("--json", v);
          }},
@@ -294,9 +297,15 @@ constexpr Option options[] =
 
 constexpr Command commands[] = {
     {"shell", "[OPTIONS] [IMAGE] [-- SHELL-ARGUMENT...]",
-     "a shell in IMAGE; without one, in the host's own root, read-only"},
-    {"run", "[OPTIONS] IMAGE [--] COMMAND [ARGUMENT...]", "one command in IMAGE; its exit status is ours"},
-    {"help", "[COMMAND]", "this text, or a command's"},
+     "a shell in IMAGE; without one, in the host's own root, read-only", false},
+    {"run", "[OPTIONS] IMAGE [--] [COMMAND [ARGUMENT...]]",
+     "one command in IMAGE (else the image's own); its exit status is ours", false},
+    {"import", "[OPTIONS] FILE|DIR|- [NAME[:TAG]]",
+     "put an image into the store: a root's tar, or what docker save and skopeo made", true},
+    {"images", "[--json]", "list the store", true},
+    {"rmi", "NAME...", "remove images from the store", true},
+    {"prune", "", "remove what no name refers to, and what killed processes left", true},
+    {"help", "[COMMAND]", "this text, or a command's", false},
 };
 
 } // namespace
@@ -334,6 +343,21 @@ const Command* find_command(std::string_view name) {
         }
     }
     return nullptr;
+}
+
+bool takes_option(const Command& command, const Option& option) {
+    const std::string_view name = option.name;
+    if (!command.is_of_store) {
+        return name != "name";
+    }
+    if (name == "name") {
+        return command.name == std::string_view{"import"};
+    }
+    if (name == "json") {
+        return command.name == std::string_view{"images"};
+    }
+    return name == "root" || name == "userns" || name == "domain" || name == "config" || name == "log-level" ||
+           name == "quiet";
 }
 
 } // namespace sandbox

@@ -13,9 +13,11 @@ namespace sandbox {
 
 /// Everything a command line says.
 struct Invocation {
-    std::string command; ///< "shell", "run", "help" or "version"
+    std::string command; ///< of command_table(), or "version"
     std::string topic;   ///< help: the command it is asked about; may be empty
     Spec spec;
+    std::vector<std::string> words; ///< import, images, rmi, prune: what follows the options
+    std::string image_name;         ///< --name
     std::string root; ///< --root; empty: the default store
     LogLevel log_level = LogLevel::warn;
     std::vector<std::string> config_files; ///< --config
@@ -57,9 +59,13 @@ struct Command {
     const char* name;
     const char* usage; ///< what follows "sandbox NAME"
     const char* summary;
+    bool is_of_store;  ///< works on the store, and starts nothing
 };
 
 std::span<const Command> command_table();
 const Command* find_command(std::string_view name);
+
+/// Whether an option means anything to a command.
+bool takes_option(const Command& command, const Option& option);
 
 } // namespace sandbox

@@ -194,10 +194,6 @@ void finish(Invocation& invocation) {
     if (process.entrypoint && !process.entrypoint->empty()) {
         process.command.insert(process.command.begin(), *process.entrypoint);
     }
-    if (!process.is_shell && process.command.empty()) {
-        throw UsageError("run " + printable(invocation.spec.sandbox.image), "no command is named",
-                         "sandbox run IMAGE COMMAND; sandbox shell IMAGE opens a shell");
-    }
 }
 
 } // namespace
@@ -242,6 +238,19 @@ Invocation parse_invocation(const std::vector<std::string>& arguments, const Par
         }
     }
     apply(given, invocation, context);
+    for (const GivenOption& option : given) {
+        if (!takes_option(*find_command(invocation.command), *option.option)) {
+            throw UsageError("--" + std::string{option.option->name}, "means nothing to " + invocation.command,
+                             "sandbox help " + invocation.command + " lists its options");
+        }
+    }
+    if (find_command(invocation.command)->is_of_store) {
+        invocation.words = after.positional;
+        if (!invocation.words.empty() && invocation.words.front() == "--") {
+            invocation.words.erase(invocation.words.begin());
+        }
+        return invocation;
+    }
     take_positional(after.positional, invocation);
     finish(invocation);
     return invocation;

@@ -4,19 +4,13 @@
 
 #include <cstdint>
 #include <string>
-#include <string_view>
 
+#include "base/image_record.hpp"
 #include "base/log.hpp"
 #include "idmap/mapping.hpp"
 #include "image/store.hpp"
 
 namespace sandbox {
-
-/// "sha256:" and 64 lower-case hexadecimal digits.
-bool is_digest(std::string_view text);
-
-/// Where a layer's tree lies below the store's root: layers/HEX/MAP/root.
-std::string tree_path(const std::string& digest, const Mapping& mapping);
 
 /// Held while a file is imported; another start that wants the same file waits for it. The kernel drops the
 /// lock with its holder.
@@ -34,13 +28,13 @@ class ImportLock {
 };
 
 struct ArchiveFile {
-    int fd = -1;            ///< borrowed, at its beginning
-    std::uint64_t size = 0; ///< bytes, for the progress bar
+    int fd = -1;            ///< borrowed, at its beginning; may be a directory, an OCI layout's
+    std::uint64_t size = 0; ///< bytes, for the progress bar; 0 where nobody knows
 };
 
-/// Unpacks the archive into the store. Where the same content is there already, that tree serves.
-/// @return the digest of the uncompressed tar
-std::string import_archive(const ArchiveFile& archive, const std::string& name, const Store& store,
+/// Unpacks what the file holds into the store, layer by layer; layers that are there already are not unpacked
+/// again. The caller holds the store's lock, shared.
+ImageRecord import_archive(const ArchiveFile& archive, const std::string& name, const Store& store,
                            const Mapping& mapping, const Log& log);
 
 } // namespace sandbox

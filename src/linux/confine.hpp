@@ -13,8 +13,9 @@ void enter_root(const std::string& directory);
 
 /// Landlock (landlock(7)): handles every right the running kernel knows, and allows none, so no file can be
 /// opened, made or changed by path from now on. Where `writable_root` is set, files below "/" may be.
+/// @param readable a directory below which files may be opened for reading, or -1
 /// @return false where the kernel has no Landlock; then nothing has changed
-bool landlock_restrict(bool writable_root);
+bool landlock_restrict(bool writable_root, int readable = -1);
 
 /// The most bytes of address space, and the core-dump size 0. setrlimit(2).
 void limit_memory(unsigned long long bytes);

@@ -95,12 +95,13 @@ constexpr CapabilityMask kept_capabilities = capability_bit(CAP_CHOWN) | capabil
                                              capability_bit(CAP_FOWNER) | capability_bit(CAP_FSETID) |
                                              capability_bit(CAP_SETFCAP);
 
-/// A second layer of Landlock, which allows devices and sockets nowhere. Hard links across directories must
+/// A second layer of Landlock, which allows block devices and sockets nowhere; character devices are left to the
+/// kernel, which lets nobody here make any but whiteouts. Hard links across directories must
 /// be named again: a layer that does not handle this right denies it. landlock(7), LANDLOCK_ACCESS_FS_REFER.
 void forbid_devices_and_sockets() {
     landlock_ruleset_attr attributes{};
-    attributes.handled_access_fs = LANDLOCK_ACCESS_FS_MAKE_CHAR | LANDLOCK_ACCESS_FS_MAKE_BLOCK |
-                                   LANDLOCK_ACCESS_FS_MAKE_SOCK | LANDLOCK_ACCESS_FS_REFER;
+    attributes.handled_access_fs =
+        LANDLOCK_ACCESS_FS_MAKE_BLOCK | LANDLOCK_ACCESS_FS_MAKE_SOCK | LANDLOCK_ACCESS_FS_REFER;
     const UniqueFd rules{static_cast<int>(check(
         ::syscall(SYS_landlock_create_ruleset, &attributes, sizeof attributes, 0), "make Landlock rules"))};
     const UniqueFd root{check(::open("/", O_PATH | O_DIRECTORY | O_CLOEXEC), "open", "/")};
@@ -115,6 +116,11 @@ void forbid_devices_and_sockets() {
 /// Landlock before its second version (Linux 5.19) forbids hard links across directories, whatever the rules.
 bool landlock_allows_links() {
     return ::syscall(SYS_landlock_create_ruleset, nullptr, 0, LANDLOCK_CREATE_RULESET_VERSION) >= 2;
+}
+
+bool is_directory(int fd) {
+    struct stat status {};
+    return ::fstat(fd, &status) == 0 && S_ISDIR(status.st_mode);
 }
 
 void limit_resources() {
@@ -155,7 +161,7 @@ void confine(const std::string& directory) {
     limit_resources();
     check(limit_capability_bounds(0), "empty the capability bounding set");
     check(set_capabilities(kept_capabilities, kept_capabilities, 0), "give up capabilities");
-    if (landlock_allows_links() && landlock_restrict(true)) {
+    if (landlock_allows_links() && landlock_restrict(true, is_directory(archive_fd) ? archive_fd : -1)) {
         forbid_devices_and_sockets();
     }
     check(load_allow_list(allowed_calls), "load the system-call filter");

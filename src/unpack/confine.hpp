@@ -15,7 +15,8 @@ constexpr int report_fd = 3;
 void keep_only_own_descriptors();
 
 /// From here on: `directory` is the root and nothing else of the host's files can be named, there is no
-/// network, no System V IPC, no device can be made, capabilities are those over files, memory is bounded, and
+/// network, no System V IPC, no device can be made
+/// (whiteouts can), capabilities are those over files, memory is bounded, and
 /// system calls are those in the list of confine.cpp; all else answers EPERM. Nothing hostile may have been
 /// read before. Needs to be id 0 with CAP_SYS_ADMIN of a user namespace; throws SystemError.
 void confine(const std::string& directory);

@@ -7,14 +7,17 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdio>
 #include <cstring>
 
 #include "base/error.hpp"
+#include "base/unpack_report.hpp"
 #include "unpack/archive_handle.hpp"
 #include "unpack/entry_error.hpp"
 #include "unpack/entry_path.hpp"
 #include "unpack/limits.hpp"
 #include "unpack/tree_writer.hpp"
+#include "unpack/whiteouts.hpp"
 
 namespace sandbox::unpack {
 
@@ -44,10 +47,22 @@ void write_at(int fd, const void* data, std::size_t size, std::int64_t offset, c
     }
 }
 
+std::string octal(mode_t mode) {
+    char text[8];
+    (void)std::snprintf(text, sizeof text, "%o", mode);
+    return text;
+}
+
 class Extractor {
   public:
-    Extractor(TarStream& tar, TreeWriter& tree, const IdMaps& ids)
-        : tar_(tar), input_(tar), tree_(tree), ids_(ids), single_(ids.single()), reader_(make_reader()) {}
+    Extractor(TarStream& tar, TreeWriter& tree, const IdMaps& ids, Whiteouts* whiteouts)
+        : tar_(tar),
+          input_(tar),
+          tree_(tree),
+          ids_(ids),
+          single_(ids.single()),
+          whiteouts_(whiteouts),
+          reader_(make_reader()) {}
 
     ExtractSummary run() {
         open();
@@ -113,6 +128,9 @@ class Extractor {
         path_ = clean_path(name, name, "name");
         if (path_.empty() && ::archive_entry_filetype(entry) != AE_IFDIR) {
             throw UsageError(shorten(name), "the archive's root entry is not a directory");
+        }
+        if (whiteouts_ != nullptr && whiteouts_->take(path_)) {
+            return;
         }
         if (const char* const target = ::archive_entry_hardlink(entry)) {
             // Data that comes with a link (pax allows it) is not written: it would go to a file that another
@@ -180,6 +198,11 @@ class Extractor {
         Attributes result;
         result.mode = ::archive_entry_perm(entry) & 07777;
         if (single_) {
+            if (owner != 0 || group != 0) {
+                result.extended.emplace_back(owner_attribute, std::to_string(owner) + ':' +
+                                                                  std::to_string(group) + ':' +
+                                                                  octal(result.mode));
+            }
             result.mode &= ~static_cast<mode_t>((owner != 0 ? S_ISUID : 0) | (group != 0 ? S_ISGID : 0));
         } else {
             result.owner = static_cast<uid_t>(mapped(ids_.users, owner, "owner"));
@@ -228,6 +251,7 @@ class Extractor {
     TreeWriter& tree_;
     const IdMaps& ids_;
     bool single_ = false;
+    Whiteouts* whiteouts_;
     ArchiveReader reader_; ///< after input_, which it reads from to its end
     ExtractSummary summary_;
     std::string path_; ///< the entry at hand, cleaned
@@ -235,8 +259,8 @@ class Extractor {
 
 } // namespace
 
-ExtractSummary extract(TarStream& tar, TreeWriter& tree, const IdMaps& ids) {
-    const ExtractSummary summary = Extractor{tar, tree, ids}.run();
+ExtractSummary extract(TarStream& tar, TreeWriter& tree, const IdMaps& ids, Whiteouts* whiteouts) {
+    const ExtractSummary summary = Extractor{tar, tree, ids, whiteouts}.run();
     tree.finish();
     return summary;
 }

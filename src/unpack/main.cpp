@@ -1,24 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-// sandbox-unpack: unpacks a root-filesystem tar that a stranger made. Run by sandbox only.
+// sandbox-unpack: unpacks an archive that a stranger made. Run by sandbox only.
 //
-//   sandbox-unpack extract DIR    fd 0: the archive    fd 3: the report pipe (base/unpack_report.hpp)
-#include <fcntl.h>
+//   sandbox-unpack import DIR    fd 0: the archive, or an OCI layout's directory
+//                                fd 3: the report pipe (base/unpack_report.hpp)
 #include <locale.h>
-#include <unistd.h>
 
 #include <new>
 #include <string_view>
 
 #include "base/error.hpp"
 #include "base/files.hpp"
-#include "base/unique_fd.hpp"
 #include "unpack/confine.hpp"
-#include "unpack/extract.hpp"
 #include "unpack/id_map.hpp"
+#include "unpack/import.hpp"
 #include "unpack/report.hpp"
-#include "unpack/root_check.hpp"
 #include "unpack/source.hpp"
-#include "unpack/tree_writer.hpp"
 
 namespace sandbox::unpack {
 namespace {
@@ -30,7 +26,7 @@ void set_utf8_locale() {
     }
 }
 
-UnpackDone extract_into(const std::string& directory, Report& report) {
+UnpackDone import_into(const std::string& directory, Report& report) {
     // What needs the host's files comes first.
     set_utf8_locale();
     Sha256 hash;
@@ -38,22 +34,13 @@ UnpackDone extract_into(const std::string& directory, Report& report) {
     confine(directory);
 
     // From here on nothing outside the directory can be reached; only now is the archive read.
-    UniqueFd root{check(::open("/", O_PATH | O_DIRECTORY | O_CLOEXEC), "open", "/")};
-    TreeWriter tree{UniqueFd{check(::fcntl(root.get(), F_DUPFD_CLOEXEC, 0), "duplicate", "/")},
-                    !ids.single()};
-    FileSource file{archive_fd, [&report](std::uint64_t total) { report.progress(total); }};
-    const std::unique_ptr<ByteSource> bytes = open_decompressed(file);
-    TarStream tar{*bytes, hash};
-    const ExtractSummary summary = extract(tar, tree, ids);
-
-    check_root_filesystem(root.get());
-    return {hash.finish(), summary.entries, summary.devices, tar.total()};
+    return import_image(archive_fd, hash, ids, report);
 }
 
 int run(const std::string& directory) {
     Report report{report_fd};
     try {
-        report.done(extract_into(directory, report));
+        report.done(import_into(directory, report));
         return 0;
     } catch (const Error& error) {
         report.failed({error.object(), error.reason(), error.hint()});
@@ -66,8 +53,8 @@ int run(const std::string& directory) {
 }
 
 int start(int argc, char** argv) {
-    if (argc != 3 || std::string_view{argv[1]} != "extract") {
-        write_all(STDERR_FILENO, "sandbox-unpack: usage: sandbox-unpack extract DIR (run by sandbox)\n",
+    if (argc != 3 || std::string_view{argv[1]} != "import") {
+        write_all(STDERR_FILENO, "sandbox-unpack: usage: sandbox-unpack import DIR (run by sandbox)\n",
                   "stderr");
         return 1;
     }

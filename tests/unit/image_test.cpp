@@ -2,7 +2,7 @@
 // The pure parts of the image room: the store's place, digests, the progress line, what IMAGE names.
 #include "image/image.hpp"
 
-#include "image/import.hpp"
+#include "image/catalog.hpp"
 #include "image/progress.hpp"
 #include "support.hpp"
 
@@ -39,9 +39,7 @@ TEST(Digest, IsSha256InLowerCase) {
 }
 
 TEST(TreePath, IsTheDigestsAndTheMaps) {
-    Mapping mapping;
-    mapping.key = "root-0123";
-    EXPECT_EQ(tree_path("sha256:" + std::string(64, 'a'), mapping),
+    EXPECT_EQ(tree_path("sha256:" + std::string(64, 'a'), "root-0123"),
               "layers/" + std::string(64, 'a') + "/root-0123/root");
 }
 
@@ -72,7 +70,7 @@ TEST(Progress, AHostileNameDoesNotDriveTheTerminal) {
 }
 
 TEST(Image, HostIsTheHostsRoot) {
-    const Image image = identify_image("host");
+    const Image image = identify_image("host", nullptr);
     EXPECT_EQ(image.kind, ImageKind::host);
     EXPECT_EQ(image.layers, (std::vector<std::string>{"/"}));
 }
@@ -80,9 +78,9 @@ TEST(Image, HostIsTheHostsRoot) {
 TEST(Image, ADirectoryMustLookLikeARoot) {
     const test::TemporaryDirectory directory;
     EXPECT_TRUE(
-        refuses([&] { (void)identify_image(directory.path()); }, directory.path(), "no root file system"));
+        refuses([&] { (void)identify_image(directory.path(), nullptr); }, directory.path(), "no root file system"));
     directory.make_directory("usr");
-    const Image image = identify_image(directory.path() + "/");
+    const Image image = identify_image(directory.path() + "/", nullptr);
     EXPECT_EQ(image.kind, ImageKind::directory);
     EXPECT_EQ(image.layers, (std::vector<std::string>{directory.path()}));
 }
@@ -90,13 +88,13 @@ TEST(Image, ADirectoryMustLookLikeARoot) {
 TEST(Image, AFileIsNotReadYet) {
     const test::TemporaryDirectory directory;
     directory.make_file("x.tar", "no tar at all");
-    EXPECT_EQ(identify_image(directory.path() + "/x.tar").kind, ImageKind::tree);
+    EXPECT_EQ(identify_image(directory.path() + "/x.tar", nullptr).kind, ImageKind::tree);
 }
 
 TEST(Image, WhatIsNotThereIsNamed) {
     EXPECT_TRUE(
-        refuses([] { (void)identify_image("/nonexistent/x.tar"); }, "/nonexistent/x.tar", "no such image"));
-    EXPECT_TRUE(refuses([] { (void)identify_image("/dev/null/x"); }, "/dev/null/x"));
+        refuses([] { (void)identify_image("/nonexistent/x.tar", nullptr); }, "/nonexistent/x.tar", "no such image"));
+    EXPECT_TRUE(refuses([] { (void)identify_image("/dev/null/x", nullptr); }, "/dev/null/x"));
 }
 
 TEST(Store, IsMadeForItsOwnerOnly) {
