@@ -110,15 +110,16 @@ std::vector<ImageRecord> list_images(const Store& store) {
     return result;
 }
 
-void put_image_record(const Store& store, const ImageRecord& record) {
+bool put_image_record(const Store& store, const ImageRecord& record) {
     // A record is never replaced: the locks of who uses the image are on its file.
     const UniqueFd images = store.open_directory(store.fd(), "images");
     const std::string name{hex_of(record.id)};
     const auto old = read_file_if_exists(images.get(), name, max_image_record);
     if (old && parse_image_record(*old)) {
-        return;
+        return false;
     }
     write_file_atomically(images.get(), name, format_image_record(record));
+    return true;
 }
 
 void put_image_name(const Store& store, const std::string& name, const std::string& id) {

@@ -46,7 +46,8 @@ std::vector<NamedImage> list_image_names(const Store& store);
 std::vector<ImageRecord> list_images(const Store& store);
 
 /// Unless it is there. Needs the store's lock, shared, so that no two write it differently.
-void put_image_record(const Store& store, const ImageRecord& record);
+/// @return whether it was not there
+bool put_image_record(const Store& store, const ImageRecord& record);
 /// Written whole or not at all, and on the disk when this returns.
 void put_image_name(const Store& store, const std::string& name, const std::string& id);
 

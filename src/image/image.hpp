@@ -27,6 +27,7 @@ struct Image {
     ImageConfig config;              ///< empty for what is no image of docker's or OCI's kind
     UniqueFd lock;                   ///< tree: as long as it is open nobody removes the image
     bool unsynced = false;           ///< imported since the host started, and maybe not on the disk yet
+    bool is_new = false;             ///< the store did not have it before this
 };
 
 /// What `text` names: "host", a stored image, "-" for stdin, a directory that is a root file system, or else an

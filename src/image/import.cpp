@@ -221,7 +221,7 @@ ImportLock::~ImportLock() {
     (void)::unlinkat(tars_fd_, name_.c_str(), 0);
 }
 
-ImageRecord import_archive(const ArchiveFile& archive, const std::string& name, const Store& store,
+NewImage import_archive(const ArchiveFile& archive, const std::string& name, const Store& store,
                            const Mapping& mapping, const Log& log) {
     (void)remove_dead_imports(store, mapping);
     ImportDirectory directory{store, mapping};
@@ -237,8 +237,7 @@ ImageRecord import_archive(const ArchiveFile& archive, const std::string& name, 
     }
     record.source = name;
     record.imported_at = ::time(nullptr);
-    put_image_record(store, record);
-    return record;
+    return {record.id, put_image_record(store, record)};
 }
 
 bool has_imports_under_way(const Store& store) {

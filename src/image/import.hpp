@@ -34,7 +34,11 @@ struct ArchiveFile {
 
 /// Unpacks what the file holds into the store, layer by layer; layers that are there already are not unpacked
 /// again. The caller holds the store's lock, shared.
-ImageRecord import_archive(const ArchiveFile& archive, const std::string& name, const Store& store,
+struct NewImage {
+    std::string id;
+    bool is_new = false; ///< the store did not have it
+};
+NewImage import_archive(const ArchiveFile& archive, const std::string& name, const Store& store,
                            const Mapping& mapping, const Log& log);
 
 } // namespace sandbox

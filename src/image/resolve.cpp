@@ -122,13 +122,13 @@ bool take_known_file(Image& image, const Store& store, const Mapping& mapping, c
 
 Image identify_image(const std::string& text, const Store* store) {
     if (text == "host") {
-        return {ImageKind::host, text, {"/"}, {}, {}, {}, false};
+        return {ImageKind::host, text, {"/"}, {}, {}, {}, false, false};
     }
     // "./x" is always a path; and so a file that a stranger put in the current directory never shadows a name.
     const auto name = store != nullptr ? canonical_image_name(text) : std::nullopt;
     const auto id = name ? find_image_name(*store, *name) : std::nullopt;
     if (id || text == "-") {
-        return {ImageKind::tree, text, {}, id.value_or(""), {}, {}, false};
+        return {ImageKind::tree, text, {}, id.value_or(""), {}, {}, false, false};
     }
     struct stat status {};
     if (::stat(text.c_str(), &status) < 0) {
@@ -140,14 +140,14 @@ Image identify_image(const std::string& text, const Store* store) {
             "sandbox images lists what is stored; nothing is pulled");
     }
     if (!S_ISDIR(status.st_mode)) {
-        return {ImageKind::tree, text, {}, {}, {}, {}, false};
+        return {ImageKind::tree, text, {}, {}, {}, {}, false, false};
     }
     const UniqueFd directory{check(::open(text.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC), "open", text)};
     if (is_oci_layout(directory)) {
-        return {ImageKind::tree, text, {}, {}, {}, {}, false};
+        return {ImageKind::tree, text, {}, {}, {}, {}, false, false};
     }
     require_root_filesystem(directory, text);
-    return {ImageKind::directory, text, {absolute_path(text)}, {}, {}, {}, false};
+    return {ImageKind::directory, text, {absolute_path(text)}, {}, {}, {}, false, false};
 }
 
 bool provide_tree_if_imported(Image& image, const Store& store, const Mapping& mapping) {
@@ -176,15 +176,16 @@ void provide_tree(Image& image, const Store& store, const Mapping& mapping, cons
         return; // by another start while this one waited
     }
     const std::int64_t now = ::time(nullptr);
-    const ImageRecord record =
+    const NewImage made =
         import_archive({archive.file.get(), archive.size}, image.name, store, mapping, log);
     if (archive.can_be_known) {
-        put_known_file(store, key, {record.id, now, boot_id()});
+        put_known_file(store, key, {made.id, now, boot_id()});
     }
-    if (!take_image(image, store, mapping, record.id)) {
+    if (!take_image(image, store, mapping, made.id)) {
         refuse_missing_tree(image);
     }
     image.unsynced = true;
+    image.is_new = made.is_new;
 }
 
 Imported import_image(const std::string& source, const std::string& name, const Store& store,
@@ -196,8 +197,8 @@ Imported import_image(const std::string& source, const std::string& name, const 
                          "to keep a copy: tar -C DIR -c . | sandbox import - NAME");
     }
     Imported result;
-    result.was_there = provide_tree_if_imported(image, store, mapping);
     provide_tree(image, store, mapping, log);
+    result.was_there = !image.is_new;
     result.id = image.id;
     const auto used = use_image_if_exists(store, image.id);
     if (!name.empty()) {

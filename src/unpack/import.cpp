@@ -19,6 +19,7 @@
 #include "unpack/first_names.hpp"
 #include "unpack/layers.hpp"
 #include "unpack/limits.hpp"
+#include "unpack/manifest.hpp"
 #include "unpack/root_check.hpp"
 #include "unpack/tree_writer.hpp"
 
@@ -62,8 +63,8 @@ void write_record(int root, const ImageRecord& record) {
 
 class Importer {
   public:
-    Importer(int root, Sha256& hash, const IdMaps& ids, Report& report)
-        : root_(root), hash_(hash), ids_(ids), report_(report) {}
+    Importer(int root, Sha256& hash, const Surroundings& surroundings, Report& report)
+        : root_(root), hash_(hash), surroundings_(surroundings), report_(report) {}
 
     UnpackDone import(int input) {
         struct stat status {};
@@ -87,11 +88,11 @@ class Importer {
 
   private:
     UnpackDone import_layers(Blobs& blobs) {
-        ImageReader reader{blobs, root_, ids_, known_layers(root_), [this](std::size_t bytes) {
+        ImageReader reader{blobs, root_, surroundings_.ids, known_layers(root_), [this](std::size_t bytes) {
                                read_ += bytes;
                                report_.progress(read_);
                            }};
-        const ImageRecord record = reader.read();
+        const ImageRecord record = reader.read(platform_of(surroundings_.machine));
         write_record(root_, record);
         return {record.id, reader.summary().entries, reader.summary().devices, read_};
     }
@@ -116,8 +117,8 @@ class Importer {
     UnpackDone import_root(TarStream& tar) {
         constexpr const char* unnamed = "new";
         const UniqueFd tree_root = make_layer_root(root_, unnamed);
-        TreeWriter tree{duplicate(tree_root.get()), !ids_.single()};
-        const ExtractSummary summary = extract(tar, tree, ids_, nullptr);
+        TreeWriter tree{duplicate(tree_root.get()), !surroundings_.ids.single()};
+        const ExtractSummary summary = extract(tar, tree, surroundings_.ids, nullptr);
         check_root_filesystem(tree_root.get());
         ImageRecord record;
         record.id = hash_.finish();
@@ -129,16 +130,16 @@ class Importer {
 
     int root_;
     Sha256& hash_;
-    const IdMaps& ids_;
+    const Surroundings& surroundings_;
     Report& report_;
     std::uint64_t read_ = 0;
 };
 
 } // namespace
 
-UnpackDone import_image(int input, Sha256& hash, const IdMaps& ids, Report& report) {
+UnpackDone import_image(int input, Sha256& hash, const Surroundings& surroundings, Report& report) {
     const UniqueFd root{check(::open("/", O_PATH | O_DIRECTORY | O_CLOEXEC), "open", "/")};
-    return Importer{root.get(), hash, ids, report}.import(input);
+    return Importer{root.get(), hash, surroundings, report}.import(input);
 }
 
 } // namespace sandbox::unpack

@@ -4,7 +4,6 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -12,7 +11,6 @@
 #include "base/error.hpp"
 #include "linux/tree.hpp"
 #include "unpack/entry_path.hpp"
-#include "unpack/manifest.hpp"
 #include "unpack/tree_writer.hpp"
 #include "unpack/whiteouts.hpp"
 
@@ -130,17 +128,14 @@ ImageReader::Parts ImageReader::find_docker_parts(const std::string& text) {
     return parts;
 }
 
-ImageReader::Parts ImageReader::find_oci_parts(const std::string& text) {
-    struct utsname host {};
-    check(::uname(&host), "ask for", "this machine's kind");
-    const Platform platform = platform_of(host.machine);
+ImageReader::Parts ImageReader::find_oci_parts(const std::string& text, const Platform& host) {
     Manifest manifest = parse_manifest(text, oci_index);
     Parts parts;
     for (int depth = 0; !manifest.config; ++depth) {
         if (depth == deepest_index) {
             throw UsageError(oci_index, "leads to index after index");
         }
-        const Descriptor& chosen = choose_image(manifest.images, platform);
+        const Descriptor& chosen = choose_image(manifest.images, host);
         if (!chosen.name.empty()) {
             parts.names = {chosen.name};
         }
@@ -161,11 +156,11 @@ ImageReader::Parts ImageReader::find_oci_parts(const std::string& text) {
 }
 
 /// docker's archives of today are both; their manifest.json knows the names.
-ImageReader::Parts ImageReader::find_parts() {
+ImageReader::Parts ImageReader::find_parts(const Platform& host) {
     if (const auto text = blobs_.read_if_exists(docker_manifest, max_manifest)) {
         return find_docker_parts(*text);
     }
-    return find_oci_parts(blobs_.read(oci_index, max_manifest));
+    return find_oci_parts(blobs_.read(oci_index, max_manifest), host);
 }
 
 ImageLayer ImageReader::read_layer(const std::string& file, const std::string& blob_digest,
@@ -201,8 +196,8 @@ ImageLayer ImageReader::read_layer(const std::string& file, const std::string& b
     return {diff_id, tar.total()};
 }
 
-ImageRecord ImageReader::read() {
-    const Parts parts = find_parts();
+ImageRecord ImageReader::read(const Platform& host) {
+    const Parts parts = find_parts(host);
     Config config = parse_config(parts.config_text, parts.config_file);
     ImageRecord record;
     record.id = digest_of(parts.config_text);

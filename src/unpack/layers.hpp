@@ -11,6 +11,7 @@
 #include "unpack/blobs.hpp"
 #include "unpack/extract.hpp"
 #include "unpack/id_map.hpp"
+#include "unpack/manifest.hpp"
 
 namespace sandbox::unpack {
 
@@ -26,17 +27,18 @@ class ImageReader {
     /// Whether these files are an image at all.
     static bool is_image(Blobs& blobs);
 
-    /// Makes /HEX/root for each layer that is not known. Throws UsageError, SystemError.
-    ImageRecord read();
+    /// Makes /HEX/root for each layer that is not known. Of an index it takes the
+    /// image that fits `host`. Throws UsageError, SystemError.
+    ImageRecord read(const Platform& host);
 
     [[nodiscard]] const ExtractSummary& summary() const noexcept { return summary_; }
 
   private:
     struct Parts;
-    Parts find_parts();
+    Parts find_parts(const Platform& host);
     Parts find_docker_parts(const std::string& text);
-    Parts find_oci_parts(const std::string& text);
-    std::string read_blob(const struct Descriptor& descriptor);
+    Parts find_oci_parts(const std::string& text, const Platform& host);
+    std::string read_blob(const Descriptor& descriptor);
     ImageLayer read_layer(const std::string& file, const std::string& blob_digest, std::uint64_t blob_size,
                           const std::string& diff_id);
 

@@ -4,6 +4,7 @@
 //   sandbox-unpack import DIR    fd 0: the archive, or an OCI layout's directory
 //                                fd 3: the report pipe (base/unpack_report.hpp)
 #include <locale.h>
+#include <sys/utsname.h>
 
 #include <new>
 #include <string_view>
@@ -30,11 +31,13 @@ UnpackDone import_into(const std::string& directory, Report& report) {
     // What needs the host's files comes first.
     set_utf8_locale();
     Sha256 hash;
-    const IdMaps ids = read_id_maps();
+    struct utsname host {};
+    check(::uname(&host), "ask for", "this machine's kind");
+    const Surroundings surroundings{read_id_maps(), host.machine};
     confine(directory);
 
     // From here on nothing outside the directory can be reached; only now is the archive read.
-    return import_image(archive_fd, hash, ids, report);
+    return import_image(archive_fd, hash, surroundings, report);
 }
 
 int run(const std::string& directory) {
