@@ -51,9 +51,9 @@ std::string option_list(const Command& command) {
 }
 
 constexpr const char* image_help =
-    "\nIMAGE is the name of a stored image; a root file system's tar (compressed or not), what docker save,\n"
-    "podman save or skopeo made, - for one on stdin; a directory that holds a root; or the word host for this\n"
-    "machine's own root, read-only.\n";
+    "\nIMAGE is the name of a stored image; a root file system's tar (compressed or not), what docker\n"
+    "save, podman save or skopeo made, or - for one of these on stdin; a directory that holds a root;\n"
+    "or the word host for this machine's own root, read-only.\n";
 
 constexpr const char* store_help =
     "\nNAME is written as in docker: alpine, team/app:v1. Without :TAG it is :latest.\n";
