@@ -243,7 +243,7 @@ int run_with_storage(const Start& start, SignalSource& signals, const Store* sto
                 rootfs.layers.push_back(store->scaffold());
             }
             if (rootfs.storage == RootStorage::copy) {
-                copy_tree(start.image.layers.front(), directory, start.mapping);
+                copy_tree(start.image.layers, directory, start.mapping);
                 rootfs.layers = {directory.path() + "/copy"};
             }
             return run_plan(start, signals, make_plan(start, rootfs, caller), store, &directory);

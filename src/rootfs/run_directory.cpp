@@ -7,10 +7,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <ctime>
+
 #include "base/error.hpp"
 #include "base/files.hpp"
-#include "base/process.hpp"
-#include "base/text.hpp"
 #include "idmap/mapped_process.hpp"
 #include "image/catalog.hpp"
 #include "linux/tree.hpp"
@@ -166,22 +166,6 @@ unsigned prune_runs(const Store& store, const Mapping& mapping) {
         remove_mapped_tree(kind.get(), dead_name, mapping);
     }
     return dead;
-}
-
-void copy_tree(const std::string& layer, const RunDirectory& directory, const Mapping& mapping) {
-    Pipe messages = make_pipe();
-    SpawnRequest request;
-    request.path = "/bin/cp";
-    request.arguments = {"cp", "-a", "--reflink=auto", "--", layer, directory.path() + "/copy"};
-    request.environment = {"LC_ALL=C"};
-    request.fds = {{messages.write.get(), 2}};
-    const ChildProcess child = spawn_mapped(request, mapping);
-    messages.write.reset();
-    const std::string said = read_all(messages.read.get(), request.path, 16 << 20);
-    if (wait_for(child) != 0) {
-        throw Error(layer, "cannot be copied: " + printable(trim(said.substr(0, said.find('\n')))),
-                    "--storage overlay or fuse needs no copy");
-    }
 }
 
 } // namespace sandbox
