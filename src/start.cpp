@@ -182,7 +182,7 @@ ChildProcess start_housekeeping(const Store& store, const Mapping& mapping, cons
         remove_dead_runs(store, mapping);
         (void)remove_dead_imports(store, mapping);
         if (image.unsynced) {
-            sync_images(store);
+            sync_store(store);
         }
         return 0;
     });
@@ -194,13 +194,14 @@ bool has_leftovers(const Store& store, const RunDirectory& directory, const Imag
 
 /// The user waits for the command, not for this: it gets a second more, unless a signal comes. What it could
 /// not remove the next start goes on with.
-void end_housekeeping(const ChildProcess& housekeeping, const SignalSource& signals) {
+/// @return whether it has done all
+bool end_housekeeping(const ChildProcess& housekeeping, const SignalSource& signals) {
     constexpr int patience = 1000; // milliseconds
     pollfd wait[] = {{housekeeping.pidfd.get(), POLLIN, 0}, {signals.fd(), POLLIN, 0}};
     if (::poll(wait, 2, patience) <= 0 || wait[0].revents == 0) {
         (void)::kill(housekeeping.pid, SIGKILL);
     }
-    (void)wait_for(housekeeping);
+    return wait_for(housekeeping) == 0;
 }
 
 int run_plan(const Start& start, SignalSource& signals, const CompiledPlan& plan, const Store* store,
@@ -213,8 +214,8 @@ int run_plan(const Start& start, SignalSource& signals, const CompiledPlan& plan
             housekeeping = start_housekeeping(*store, start.mapping, start.image);
         }
     });
-    if (housekeeping.pid > 0) {
-        end_housekeeping(housekeeping, signals);
+    if (housekeeping.pid > 0 && end_housekeeping(housekeeping, signals) && start.image.unsynced) {
+        mark_synced(*store, start.image.id);
     }
     if (directory != nullptr) {
         clean_up(*directory, result);

@@ -52,8 +52,10 @@ struct Imported {
 Imported import_image(const std::string& source, const std::string& name, const Store& store,
                       const Mapping& mapping, const Log& log);
 
-/// Writes what was imported lately to the disk, so that a power failure takes nothing of it any more.
-void sync_images(const Store& store);
+/// Writes what was imported lately to the disk, so that a power failure takes nothing of it any more. syncfs(2)
+void sync_store(const Store& store);
+/// Remembers that it was done since this image was imported.
+void mark_synced(const Store& store, const std::string& id);
 
 /// Whether there is any import that has not become a tree: under way, or left by a kill.
 bool has_imports_under_way(const Store& store);

@@ -216,19 +216,21 @@ Imported import_image(const std::string& source, const std::string& name, const 
         }
         result.names = {*from_path};
     }
-    sync_images(store);
+    sync_store(store);
+    mark_synced(store, image.id);
     for (const std::string& each : result.names) {
         put_image_name(store, each, image.id);
     }
     return result;
 }
 
-void sync_images(const Store& store) {
-    // What is imported while this goes on is for the next time.
-    const std::vector<KnownFileEntry> files = list_known_files(store);
+void sync_store(const Store& store) {
     check(::syncfs(store.fd()), "write to the disk", store.path());
-    for (const auto& [key, file] : files) {
-        if (!file.boot.empty()) {
+}
+
+void mark_synced(const Store& store, const std::string& id) {
+    for (const auto& [key, file] : list_known_files(store)) {
+        if (file.id == id && !file.boot.empty()) {
             put_known_file(store, key, {file.id, file.imported_at, {}});
         }
     }

@@ -56,7 +56,7 @@ void write_record(int root, const ImageRecord& record) {
     if (bytes.size() > max_image_record) {
         throw UsageError({}, "the image's config is larger than " + std::to_string(max_image_record) + " bytes");
     }
-    const UniqueFd file{check(::openat(root, "image", O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600),
+    const UniqueFd file{check(::openat(root, "image", O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644),
                               "create", "the image's record")};
     write_all(file.get(), bytes, "the image's record");
 }

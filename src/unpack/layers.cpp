@@ -88,7 +88,9 @@ struct ImageReader::Parts {
 };
 
 UniqueFd make_layer_root(int root, const std::string& hex) {
-    check(::mkdirat(root, hex.c_str(), 0700), "make a directory for", hex);
+    // Where id 0 is not the caller's, it is the caller who moves this: rename(2) of a directory needs write
+    // permission on it. Other users are kept out above it.
+    check(::mkdirat(root, hex.c_str(), 0777), "make a directory for", hex);
     const std::string tree = hex + "/root";
     check(::mkdirat(root, tree.c_str(), 0755), "make a directory for", tree);
     return UniqueFd{check(::openat(root, tree.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC), "open", tree)};
