@@ -49,7 +49,8 @@ ResolvedUser find_user(const Spec& spec, const Image& image, const Mapping& mapp
     if (keeps_id) {
         user.gid = host.gid;
     } else if (mapping.maps.is_single() && !maps_inside(mapping.maps.uid, user.uid)) {
-        log.note("the image's user " + printable(text) + " does not exist where one id is mapped: running as root");
+        log.note("the image's user " + printable(text) +
+                 " does not exist where one id is mapped: running as root");
         text = "0";
         user = resolve();
     }

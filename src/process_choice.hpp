@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The process inside, where the user's word and the image's config meet: the user's comes first, as in docker.
+// The process inside, where the user's word and the image's config meet: the user's comes first, as in
+// docker.
 #pragma once
 
 #include <string>
@@ -19,8 +20,8 @@ namespace sandbox {
 ResolvedUser find_user(const Spec& spec, const Image& image, const Mapping& mapping, const HostFacts& host,
                        const Log& log);
 
-/// argv: a shell; or --entrypoint and the words given; or the image's Entrypoint and the words given, without any
-/// its Cmd. --entrypoint "" takes the image's away. Throws UsageError where nothing is left.
+/// argv: a shell; or --entrypoint and the words given; or the image's Entrypoint and the words given, without
+/// any its Cmd. --entrypoint "" takes the image's away. Throws UsageError where nothing is left.
 std::vector<std::string> find_command(const Spec& spec, const Image& image, const ResolvedUser& user);
 
 std::vector<std::string> find_environment(const Spec& spec, const Image& image, const ResolvedUser& user,

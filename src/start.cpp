@@ -150,7 +150,8 @@ CompiledPlan make_plan(const Start& start, const Rootfs& rootfs, const Environme
         spec.process.tty == TtyUse::yes || (spec.process.tty == TtyUse::automatic && start.host.terminal);
     inputs.directory = spec.process.working_directory;
     if (inputs.directory.empty()) {
-        inputs.directory = start.image.kind == ImageKind::host ? visible_directory(spec, start.host) : image_directory(start.image);
+        inputs.directory = start.image.kind == ImageKind::host ? visible_directory(spec, start.host)
+                                                               : image_directory(start.image);
         // Said to people: a script that does not care where it starts has its stderr for better things.
         if (start.image.kind == ImageKind::host && inputs.directory != start.host.directory &&
             ::isatty(STDERR_FILENO) == 1) {
@@ -176,7 +177,8 @@ void clean_up(RunDirectory& directory, const RunResult& result) {
     }
 }
 
-/// Clears away what killed runs and imports left, and brings a new image to the disk, beside the running command.
+/// Clears away what killed runs and imports left, and brings a new image to the disk, beside the running
+/// command.
 ChildProcess start_housekeeping(const Store& store, const Mapping& mapping, const Image& image) {
     return run_mapped(mapping, [&store, &mapping, &image] {
         remove_dead_runs(store, mapping);
@@ -207,7 +209,10 @@ bool end_housekeeping(const ChildProcess& housekeeping, const SignalSource& sign
 int run_plan(const Start& start, SignalSource& signals, const CompiledPlan& plan, const Store* store,
              RunDirectory* directory) {
     const ProcessSpec& process = start.invocation.spec.process;
-    const RunRequest request{plan.plan(), start.mapping, start.log, {process.timeout, process.kill_after, stop_signal(start.image, start.log)}};
+    const RunRequest request{plan.plan(),
+                             start.mapping,
+                             start.log,
+                             {process.timeout, process.kill_after, stop_signal(start.image, start.log)}};
     ChildProcess housekeeping;
     const RunResult result = run_sandbox(request, signals, [&] {
         if (directory != nullptr && has_leftovers(*store, *directory, start.image)) {
@@ -279,9 +284,9 @@ int print_plan(const Start& start, const std::string& store_path, const Environm
 } // namespace
 
 std::string store_path_of(const Invocation& invocation, const Environment& caller, const std::string& home) {
-    return !invocation.root.empty()
-               ? invocation.root
-               : default_store_path(variable(caller, "SANDBOX_ROOT"), variable(caller, "XDG_DATA_HOME"), home);
+    return !invocation.root.empty() ? invocation.root
+                                    : default_store_path(variable(caller, "SANDBOX_ROOT"),
+                                                         variable(caller, "XDG_DATA_HOME"), home);
 }
 
 int start_sandbox(const Invocation& invocation, const Environment& caller) {
@@ -294,8 +299,9 @@ int start_sandbox(const Invocation& invocation, const Environment& caller) {
     if (spec.sandbox.image != "host" && ::access(store_path.c_str(), F_OK) == 0) {
         store.emplace(store_path);
     }
-    Start start{invocation, log, std::move(host), identify_image(spec.sandbox.image, store ? &*store : nullptr),
-                {},         {},  {}};
+    Start start{
+        invocation, log, std::move(host), identify_image(spec.sandbox.image, store ? &*store : nullptr), {},
+        {},         {}};
     // A dry run makes nothing, a store neither.
     if (start.image.kind != ImageKind::host && !store && !spec.dry_run) {
         store.emplace(store_path);
@@ -306,7 +312,7 @@ int start_sandbox(const Invocation& invocation, const Environment& caller) {
     start.mapping = prepare_mapping(wanted, log);
     // From here on this process may be in its domain: the same user, with power over the ids of its range.
     if (start.image.kind == ImageKind::tree && !spec.dry_run) {
-        provide_tree(start.image, *store, mapping_for_trees(wanted, start.mapping), log);
+        provide_tree(start.image, *store, {wanted, mapping_for_trees(wanted, start.mapping)}, log);
     } else if (start.image.kind == ImageKind::tree &&
                (!store ||
                 !provide_tree_if_imported(start.image, *store, mapping_for_trees(wanted, start.mapping)))) {

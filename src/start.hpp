@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the commands do: `shell` and `run` from what was asked for to the command's exit status, and the store's.
+// What the commands do: `shell` and `run` from what was asked for to the command's exit status, and the
+// store's.
 #pragma once
 
 #include <string>

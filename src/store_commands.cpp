@@ -34,11 +34,11 @@ struct Context {
 };
 
 MappingRequest mapping_request(const Context& context) {
-    const MapKind kind = context.invocation.spec.sandbox.user_namespace == UserNamespace::single ? MapKind::single_root
-                         : context.invocation.spec.sandbox.user_namespace == UserNamespace::keep_id
-                             ? MapKind::keep_id
-                             : MapKind::root_is_you;
-    return {context.host.uid, context.host.gid, kind, context.invocation.spec.sandbox.use_domain, false,
+    const MapKind kind =
+        context.invocation.spec.sandbox.user_namespace == UserNamespace::single    ? MapKind::single_root
+        : context.invocation.spec.sandbox.user_namespace == UserNamespace::keep_id ? MapKind::keep_id
+                                                                                   : MapKind::root_is_you;
+    return {context.host.uid,  context.host.gid, kind, context.invocation.spec.sandbox.use_domain, false,
             context.store_path};
 }
 
@@ -76,8 +76,8 @@ int do_import(const Context& context) {
     }
     const Store store{context.store_path};
     const MappingRequest request = mapping_request(context);
-    const Mapping mapping = mapping_for_trees(request, prepare_mapping(request, context.log));
-    const Imported imported = import_image(words[0], name, store, mapping, context.log);
+    const TreeMapping trees{request, mapping_for_trees(request, prepare_mapping(request, context.log))};
+    const Imported imported = import_image(words[0], name, store, trees, context.log);
     for (const std::string& each : imported.names) {
         say(each + " " + short_id(imported.id) + (imported.was_there ? " (was there already)" : ""));
     }
@@ -216,8 +216,8 @@ int do_rmi(const Context& context) {
     }
     const auto store = open_store_if_exists(context);
     if (!store) {
-        throw UsageError(printable(context.invocation.words[0]), "no stored image has this name: there is no store",
-                         "sandbox import puts one there");
+        throw UsageError(printable(context.invocation.words[0]),
+                         "no stored image has this name: there is no store", "sandbox import puts one there");
     }
     const Mapping mapping = prepare_mapping(mapping_request(context), context.log);
     for (const std::string& word : context.invocation.words) {

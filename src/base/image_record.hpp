@@ -2,8 +2,8 @@
 // What the store knows of an image besides its trees: the one small file that a start reads. Written first by
 // sandbox-unpack, which reads the JSON of strangers, and kept in the store as it is in memory here.
 //
-// The file is pairs of texts, each ended by a NUL: "layer\0sha256:HEX 4096\0env\0A=B\0 ... end\0\0". No text of
-// an image may hold a NUL itself: none of them could reach execve(2) or a path with it.
+// The file is pairs of texts, each ended by a NUL: "layer\0sha256:HEX 4096\0env\0A=B\0 ... end\0\0". No text
+// of an image may hold a NUL itself: none of them could reach execve(2) or a path with it.
 #pragma once
 
 #include <cstddef>
@@ -18,7 +18,8 @@ namespace sandbox {
 /// The most bytes that a record has.
 constexpr std::size_t max_image_record = std::size_t{2} << 20;
 
-/// The most layers an image may have: overlayfs takes 500 lower ones, and one is ours. fs/overlayfs, OVL_MAX_STACK.
+/// The most layers an image may have: overlayfs takes 500 lower ones, and one is ours. fs/overlayfs,
+/// OVL_MAX_STACK.
 constexpr std::size_t max_image_layers = 499;
 
 struct ImageLayer {

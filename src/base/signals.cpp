@@ -36,8 +36,8 @@ std::optional<int> signal_number(std::string_view text) {
             return first;
         }
         if (text.starts_with(prefix) && text[prefix.size()] == (sign > 0 ? '+' : '-')) {
-            const auto step = parse_number(text.substr(prefix.size() + 1),
-                                           static_cast<std::uint64_t>(SIGRTMAX - SIGRTMIN));
+            const auto step =
+                parse_number(text.substr(prefix.size() + 1), static_cast<std::uint64_t>(SIGRTMAX - SIGRTMIN));
             return step ? std::optional{first + sign * static_cast<int>(*step)} : std::nullopt;
         }
     }

@@ -112,12 +112,13 @@ int configure_overlay(int context, const OverlayParts& parts) noexcept {
     return ::fsconfig(context, FSCONFIG_CMD_CREATE, nullptr, nullptr, 0);
 }
 
-/// Before Linux 6.5: mount(2) takes a page of options, and the names of layers may be relative. In /proc/self/fd a
-/// descriptor's name is its number, so that 500 of them fit.
-int mount_by_numbers(const char* target, const int* layers, std::size_t count, const OverlayParts& parts) noexcept {
+/// Before Linux 6.5: mount(2) takes a page of options, and the names of layers may be relative. In
+/// /proc/self/fd a descriptor's name is its number, so that 500 of them fit.
+int mount_by_numbers(const char* target, const int* layers, std::size_t count,
+                     const OverlayParts& parts) noexcept {
     char options[4000];
-    int used = std::snprintf(options, sizeof options, "userxattr,volatile,upperdir=%d,workdir=%d,lowerdir=",
-                             parts.upper, parts.work);
+    int used = std::snprintf(options, sizeof options,
+                             "userxattr,volatile,upperdir=%d,workdir=%d,lowerdir=", parts.upper, parts.work);
     for (std::size_t i = 0; i < count; ++i) {
         const auto room = sizeof options - static_cast<std::size_t>(used);
         const int length = std::snprintf(options + used, room, i == 0 ? "%d" : ":%d", layers[i]);

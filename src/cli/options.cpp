@@ -356,8 +356,8 @@ bool takes_option(const Command& command, const Option& option) {
     if (name == "json") {
         return command.name == std::string_view{"images"};
     }
-    return name == "root" || name == "userns" || name == "domain" || name == "config" || name == "log-level" ||
-           name == "quiet";
+    return name == "root" || name == "userns" || name == "domain" || name == "config" ||
+           name == "log-level" || name == "quiet";
 }
 
 } // namespace sandbox

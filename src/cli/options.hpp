@@ -18,7 +18,7 @@ struct Invocation {
     Spec spec;
     std::vector<std::string> words; ///< import, images, rmi, prune: what follows the options
     std::string image_name;         ///< --name
-    std::string root; ///< --root; empty: the default store
+    std::string root;               ///< --root; empty: the default store
     LogLevel log_level = LogLevel::warn;
     std::vector<std::string> config_files; ///< --config
 };
@@ -59,7 +59,7 @@ struct Command {
     const char* name;
     const char* usage; ///< what follows "sandbox NAME"
     const char* summary;
-    bool is_of_store;  ///< works on the store, and starts nothing
+    bool is_of_store; ///< works on the store, and starts nothing
 };
 
 std::span<const Command> command_table();

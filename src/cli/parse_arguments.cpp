@@ -240,7 +240,8 @@ Invocation parse_invocation(const std::vector<std::string>& arguments, const Par
     apply(given, invocation, context);
     for (const GivenOption& option : given) {
         if (!takes_option(*find_command(invocation.command), *option.option)) {
-            throw UsageError("--" + std::string{option.option->name}, "means nothing to " + invocation.command,
+            throw UsageError("--" + std::string{option.option->name},
+                             "means nothing to " + invocation.command,
                              "sandbox help " + invocation.command + " lists its options");
         }
     }

@@ -57,8 +57,9 @@ std::optional<UsedImage> use_image_if_exists(const Store& store, const std::stri
     // Removed between the two calls it is no image any more, whoever holds its file.
     struct stat status {};
     check(::fstat(file.get(), &status), "look at", record_path(id));
-    auto record = status.st_nlink > 0 ? parse_image_record(read_all(file.get(), record_path(id), max_image_record))
-                                      : std::nullopt;
+    auto record = status.st_nlink > 0
+                      ? parse_image_record(read_all(file.get(), record_path(id), max_image_record))
+                      : std::nullopt;
     if (!record || record->id != id) {
         return std::nullopt;
     }

@@ -104,7 +104,8 @@ std::string find_image(const Store& store, const std::string& word) {
     for (const ImageRecord& record : list_images(store)) {
         if (digits.size() >= fewest_digits && hex_of(record.id).starts_with(digits)) {
             if (!found.empty()) {
-                throw UsageError(printable(word), "several images have ids that begin so", "give more digits");
+                throw UsageError(printable(word), "several images have ids that begin so",
+                                 "give more digits");
             }
             found = record.id;
         }

@@ -30,14 +30,20 @@ struct Image {
     bool is_new = false;             ///< the store did not have it before this
 };
 
-/// What `text` names: "host", a stored image, "-" for stdin, a directory that is a root file system, or else an
-/// archive (an OCI layout's directory too) to be imported. A path that does not exist, or a directory that is
-/// neither, is a UsageError. Reads nothing of a file. @param store null where there is none yet
+/// What `text` names: "host", a stored image, "-" for stdin, a directory that is a root file system, or else
+/// an archive (an OCI layout's directory too) to be imported. A path that does not exist, or a directory that
+/// is neither, is a UsageError. Reads nothing of a file. @param store null where there is none yet
 Image identify_image(const std::string& text, const Store* store);
 
-/// Fills in the image's trees, config and lock: from the store when the file is known there, else by importing it.
-/// Two starts that import the same file at once do it once.
-void provide_tree(Image& image, const Store& store, const Mapping& mapping, const Log& log);
+/// The ids that trees are made for, and what they were decided from.
+struct TreeMapping {
+    MappingRequest request;
+    Mapping mapping; ///< mapping_for_trees()
+};
+
+/// Fills in the image's trees, config and lock: from the store when the file is known there, else by
+/// importing it. Two starts that import the same file at once do it once.
+void provide_tree(Image& image, const Store& store, const TreeMapping& trees, const Log& log);
 
 /// The same without importing. @return false when the file is not in the store yet
 bool provide_tree_if_imported(Image& image, const Store& store, const Mapping& mapping);
@@ -50,9 +56,10 @@ struct Imported {
     bool was_there = false; ///< nothing had to be unpacked
 };
 Imported import_image(const std::string& source, const std::string& name, const Store& store,
-                      const Mapping& mapping, const Log& log);
+                      const TreeMapping& trees, const Log& log);
 
-/// Writes what was imported lately to the disk, so that a power failure takes nothing of it any more. syncfs(2)
+/// Writes what was imported lately to the disk, so that a power failure takes nothing of it any more.
+/// syncfs(2)
 void sync_store(const Store& store);
 /// Remembers that it was done since this image was imported.
 void mark_synced(const Store& store, const std::string& id);
@@ -60,8 +67,8 @@ void mark_synced(const Store& store, const std::string& id);
 /// Whether there is any import that has not become a tree: under way, or left by a kill.
 bool has_imports_under_way(const Store& store);
 
-/// Removes what imports that were killed left behind, as far as they were made with this map. @return how many
-/// were found
+/// Removes what imports that were killed left behind, as far as they were made with this map. @return how
+/// many were found
 unsigned remove_dead_imports(const Store& store, const Mapping& mapping);
 /// The same of every map; `mapping` has all ids of the caller's range.
 unsigned remove_all_dead_imports(const Store& store, const Mapping& mapping);

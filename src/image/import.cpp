@@ -29,58 +29,8 @@ namespace sandbox {
 
 namespace {
 
-/// ROOT/tmp/NAME, locked while its maker lives, removed with all in it unless it was moved away.
-class ImportDirectory {
-  public:
-    ImportDirectory(const Store& store, const Mapping& mapping)
-        : store_(store), mapping_(mapping), tmp_(store.open_directory(store.fd(), "tmp")) {
-        timespec now{};
-        (void)::clock_gettime(CLOCK_MONOTONIC, &now);
-        name_ = mapping.key + "." + std::to_string(::getpid()) + "." + std::to_string(now.tv_nsec);
-        // Shared on tmp itself: nobody clears up between the making and the locking.
-        check(::flock(tmp_.get(), LOCK_SH), "lock", "the store's tmp");
-        directory_ = store.open_directory(tmp_.get(), name_);
-        check(::flock(directory_.get(), LOCK_EX), "lock", name_);
-        check(::flock(tmp_.get(), LOCK_UN), "unlock", "the store's tmp");
-    }
-    ~ImportDirectory() {
-        try {
-            remove_mapped_tree(tmp_.get(), name_, mapping_);
-        } catch (const Error&) {
-            // What cannot be removed now the next import tries again; the first failure is being reported.
-        }
-    }
-    ImportDirectory(const ImportDirectory&) = delete;
-    ImportDirectory& operator=(const ImportDirectory&) = delete;
-
-    [[nodiscard]] int fd() const noexcept { return directory_.get(); }
-    [[nodiscard]] std::string path() const { return store_.path() + "/tmp/" + name_; }
-
-    /// Makes HEX in it layers/HEX/MAP. Where that is there already, this one is dropped; it may be in use.
-    void move_layer(const std::string& digest) {
-        const std::string hex{hex_of(digest)};
-        const UniqueFd layers = store_.open_directory(store_.fd(), "layers");
-        const UniqueFd layer = store_.open_directory(layers.get(), hex);
-        if (::renameat2(fd(), hex.c_str(), layer.get(), mapping_.key.c_str(), RENAME_NOREPLACE) == 0) {
-            return;
-        }
-        const int code = errno;
-        if ((code != EEXIST && code != ENOENT) ||
-            ::faccessat(layer.get(), mapping_.key.c_str(), F_OK, AT_SYMLINK_NOFOLLOW) < 0) {
-            throw_errno(code, "move the tree into", store_.path() + "/layers");
-        }
-    }
-
-  private:
-    const Store& store_;
-    const Mapping& mapping_;
-    UniqueFd tmp_;
-    UniqueFd directory_;
-    std::string name_;
-};
-
-/// What sandbox-unpack need not unpack: "DIGEST SIZE" lines of the layers that images here have, as trees of this
-/// map. A tree that no record knows may be one that a power failure left half written.
+/// What sandbox-unpack need not unpack: "DIGEST SIZE" lines of the layers that images here have, as trees of
+/// this map. A tree that no record knows may be one that a power failure left half written.
 std::string known_layers(const Store& store, const Mapping& mapping) {
     std::map<std::string, std::uint64_t> layers;
     for (const ImageRecord& record : list_images(store)) {
@@ -98,8 +48,8 @@ std::string known_layers(const Store& store, const Mapping& mapping) {
 }
 
 ImageRecord read_new_record(int directory, const std::string& name, const std::string& id) {
-    const UniqueFd file{
-        check(::openat(directory, "image", O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC), "read the record of", name)};
+    const UniqueFd file{check(::openat(directory, "image", O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC),
+                              "read the record of", name)};
     auto record = parse_image_record(read_all(file.get(), "the record of " + name, max_image_record));
     if (!record || record->id != id) {
         throw Error(name, "sandbox-unpack wrote a record of the image that cannot be read");
@@ -200,6 +150,44 @@ UnpackDone run_unpack(const ArchiveFile& archive, const std::string& name, const
 
 } // namespace
 
+ImportDirectory::ImportDirectory(const Store& store, const Mapping& mapping)
+    : store_(store), mapping_(mapping), tmp_(store.open_directory(store.fd(), "tmp")) {
+    timespec now{};
+    (void)::clock_gettime(CLOCK_MONOTONIC, &now);
+    name_ = mapping.key + "." + std::to_string(::getpid()) + "." + std::to_string(now.tv_nsec);
+    // Shared on tmp itself: nobody clears up between the making and the locking.
+    check(::flock(tmp_.get(), LOCK_SH), "lock", "the store's tmp");
+    directory_ = store.open_directory(tmp_.get(), name_);
+    check(::flock(directory_.get(), LOCK_EX), "lock", name_);
+    check(::flock(tmp_.get(), LOCK_UN), "unlock", "the store's tmp");
+}
+
+ImportDirectory::~ImportDirectory() {
+    try {
+        remove_mapped_tree(tmp_.get(), name_, mapping_);
+    } catch (const Error&) {
+        // What cannot be removed now the next import tries again; the first failure is being reported.
+    }
+}
+
+std::string ImportDirectory::path() const {
+    return store_.path() + "/tmp/" + name_;
+}
+
+void ImportDirectory::move_layer(const std::string& digest, const std::string& map_key) {
+    const std::string hex{hex_of(digest)};
+    const UniqueFd layers = store_.open_directory(store_.fd(), "layers");
+    const UniqueFd layer = store_.open_directory(layers.get(), hex);
+    if (::renameat2(fd(), hex.c_str(), layer.get(), map_key.c_str(), RENAME_NOREPLACE) == 0) {
+        return;
+    }
+    const int code = errno;
+    if ((code != EEXIST && code != ENOENT) ||
+        ::faccessat(layer.get(), map_key.c_str(), F_OK, AT_SYMLINK_NOFOLLOW) < 0) {
+        throw_errno(code, "move the tree into", store_.path() + "/layers");
+    }
+}
+
 ImportLock::ImportLock(int tars_fd, const std::string& key) : tars_fd_(tars_fd), name_(key + ".lock") {
     while (true) {
         file_ =
@@ -222,7 +210,7 @@ ImportLock::~ImportLock() {
 }
 
 NewImage import_archive(const ArchiveFile& archive, const std::string& name, const Store& store,
-                           const Mapping& mapping, const Log& log) {
+                        const Mapping& mapping, const Log& log) {
     (void)remove_dead_imports(store, mapping);
     ImportDirectory directory{store, mapping};
     write_file_atomically(directory.fd(), "known", known_layers(store, mapping));
@@ -233,7 +221,7 @@ NewImage import_archive(const ArchiveFile& archive, const std::string& name, con
     log.debug(name + ": " + std::to_string(done.entries) + " entries, " + done.digest);
     ImageRecord record = read_new_record(directory.fd(), name, done.digest);
     for (const ImageLayer& layer : record.layers) {
-        directory.move_layer(layer.digest);
+        directory.move_layer(layer.digest, mapping.key);
     }
     record.source = name;
     record.imported_at = ::time(nullptr);

@@ -27,6 +27,30 @@ class ImportLock {
     UniqueFd file_;
 };
 
+/// ROOT/tmp/NAME, locked while its maker lives, and removed at the end with all that was not moved out of it.
+class ImportDirectory {
+  public:
+    /// @param mapping has the ids that its files will belong to; must outlive this
+    ImportDirectory(const Store& store, const Mapping& mapping);
+    ~ImportDirectory();
+    ImportDirectory(const ImportDirectory&) = delete;
+    ImportDirectory& operator=(const ImportDirectory&) = delete;
+
+    [[nodiscard]] int fd() const noexcept { return directory_.get(); }
+    [[nodiscard]] std::string path() const;
+
+    /// Makes HEX in it layers/HEX/MAP. Where that is there already, this one is dropped; the other may be in
+    /// use.
+    void move_layer(const std::string& digest, const std::string& map_key);
+
+  private:
+    const Store& store_;
+    const Mapping& mapping_;
+    UniqueFd tmp_;
+    UniqueFd directory_;
+    std::string name_;
+};
+
 struct ArchiveFile {
     int fd = -1;            ///< borrowed, at its beginning; may be a directory, an OCI layout's
     std::uint64_t size = 0; ///< bytes, for the progress bar; 0 where nobody knows
@@ -39,6 +63,6 @@ struct NewImage {
     bool is_new = false; ///< the store did not have it
 };
 NewImage import_archive(const ArchiveFile& archive, const std::string& name, const Store& store,
-                           const Mapping& mapping, const Log& log);
+                        const Mapping& mapping, const Log& log);
 
 } // namespace sandbox

@@ -42,7 +42,8 @@ std::optional<KnownFile> read_entry(const Store& store, const std::string& key) 
 } // namespace
 
 std::string boot_id() {
-    return std::string{trim(read_file_if_exists(AT_FDCWD, "/proc/sys/kernel/random/boot_id").value_or("unknown"))};
+    return std::string{
+        trim(read_file_if_exists(AT_FDCWD, "/proc/sys/kernel/random/boot_id").value_or("unknown"))};
 }
 
 std::string known_file_key(const struct stat& status) {
@@ -51,7 +52,8 @@ std::string known_file_key(const struct stat& status) {
            nanoseconds(status.st_ctim);
 }
 
-std::optional<KnownFile> find_known_file(const Store& store, const std::string& key, const struct stat& status) {
+std::optional<KnownFile> find_known_file(const Store& store, const std::string& key,
+                                         const struct stat& status) {
     // A file written within the clock's grain of its import may have changed since without showing it.
     constexpr std::int64_t racy_seconds = 2;
     auto entry = read_entry(store, key);
@@ -60,9 +62,9 @@ std::optional<KnownFile> find_known_file(const Store& store, const std::string& 
 
 void put_known_file(const Store& store, const std::string& key, const KnownFile& file) {
     const UniqueFd tars = store.open_directory(store.fd(), "tars");
-    write_file_atomically(tars.get(), key,
-                          file.id + " " + std::to_string(file.imported_at) +
-                              (file.boot.empty() ? "" : " " + file.boot) + "\n");
+    write_file_atomically(
+        tars.get(), key,
+        file.id + " " + std::to_string(file.imported_at) + (file.boot.empty() ? "" : " " + file.boot) + "\n");
 }
 
 std::vector<KnownFileEntry> list_known_files(const Store& store) {

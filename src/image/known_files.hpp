@@ -13,8 +13,8 @@
 
 namespace sandbox {
 
-/// What ROOT/tars/KEY holds: "sha256:HEX SECONDS", and a third word as long as the image may not be on the disk yet:
-/// the kernel's boot id. After a power failure that is another, and the entry counts for nothing.
+/// What ROOT/tars/KEY holds: "sha256:HEX SECONDS", and a third word as long as the image may not be on the
+/// disk yet: the kernel's boot id. After a power failure that is another, and the entry counts for nothing.
 struct KnownFile {
     std::string id;
     std::int64_t imported_at = 0;
@@ -24,7 +24,8 @@ struct KnownFile {
 std::string known_file_key(const struct stat& status);
 
 /// Nothing where the file is not known, or may have changed since without showing it.
-std::optional<KnownFile> find_known_file(const Store& store, const std::string& key, const struct stat& status);
+std::optional<KnownFile> find_known_file(const Store& store, const std::string& key,
+                                         const struct stat& status);
 void put_known_file(const Store& store, const std::string& key, const KnownFile& file);
 
 /// The entries' file names, and what they hold, stale ones left out.

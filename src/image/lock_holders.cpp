@@ -38,8 +38,8 @@ std::string lock_holders(int dir_fd, const std::string& path) {
     struct stat status {};
     std::string list;
     if (::fstatat(dir_fd, path.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0) {
-        // "1: FLOCK  ADVISORY  READ 1234 fe:00:5678 0 EOF". The device's number is not everywhere what stat(2) says
-        // (btrfs), and the inode alone is enough for a message.
+        // "1: FLOCK  ADVISORY  READ 1234 fe:00:5678 0 EOF". The device's number is not everywhere what
+        // stat(2) says (btrfs), and the inode alone is enough for a message.
         const std::string inode = ":" + std::to_string(status.st_ino);
         const std::string locks = read_file(AT_FDCWD, "/proc/locks", std::size_t{4} << 20);
         for (const std::string_view line : split(locks, '\n')) {

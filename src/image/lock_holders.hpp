@@ -6,8 +6,8 @@
 
 namespace sandbox {
 
-/// "process 1234 (sandbox run alpine sleep 100)", several joined by commas, or "another process" where the kernel
-/// does not say: /proc/locks, proc(5).
+/// "process 1234 (sandbox run alpine sleep 100)", several joined by commas, or "another process" where the
+/// kernel does not say: /proc/locks, proc(5).
 std::string lock_holders(int dir_fd, const std::string& path);
 
 } // namespace sandbox

@@ -108,7 +108,7 @@ std::optional<std::string> image_name_from_path(std::string_view path) {
     std::string name{path.substr(path.rfind('/') + 1)};
     std::transform(name.begin(), name.end(), name.begin(),
                    [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
-    constexpr std::array<std::string_view, 8> compressions = {".gz", ".bz2", ".xz",   ".zst",
+    constexpr std::array<std::string_view, 8> compressions = {".gz",  ".bz2", ".xz",   ".zst",
                                                               ".lz4", ".lz",  ".lzma", ".z"};
     constexpr std::array<std::string_view, 4> archives = {".tar", ".tgz", ".txz", ".oci"};
     const auto drop_ending = [&name](const auto& endings) {

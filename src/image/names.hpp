@@ -8,10 +8,10 @@
 
 namespace sandbox {
 
-/// "alpine", "alpine:3.20", "localhost/team/app:v1", "registry.example:5000/app" as NAME:TAG, the tag "latest" where
-/// none is given; without the "docker.io/library/", "docker.io/" or "localhost/" that docker and podman put before
-/// short names. Nothing for what is no name: lower-case letters and digits with single separators in its parts,
-/// never "." or "..". https://github.com/distribution/reference, "Grammar".
+/// "alpine", "alpine:3.20", "localhost/team/app:v1", "registry.example:5000/app" as NAME:TAG, the tag
+/// "latest" where none is given; without the "docker.io/library/", "docker.io/" or "localhost/" that docker
+/// and podman put before short names. Nothing for what is no name: lower-case letters and digits with single
+/// separators in its parts, never "." or "..". https://github.com/distribution/reference, "Grammar".
 std::optional<std::string> canonical_image_name(std::string_view text);
 
 /// The name as one component of a path, and back. @param name a canonical one

@@ -17,6 +17,7 @@
 #include "image/import.hpp"
 #include "image/known_files.hpp"
 #include "image/names.hpp"
+#include "image/tree_kinds.hpp"
 
 namespace sandbox {
 
@@ -102,6 +103,21 @@ bool take_image(Image& image, const Store& store, const Mapping& mapping, const 
     return true;
 }
 
+/// Makes the trees that are there for other kinds of map only. @return false where one cannot be made so
+bool make_missing_trees(const Store& store, const TreeMapping& trees, const std::string& id, const Log& log) {
+    const auto used = use_image_if_exists(store, id);
+    if (!used) {
+        return false;
+    }
+    for (const ImageLayer& layer : used->record.layers) {
+        if (!has_tree(store, layer.digest, trees.mapping.key) &&
+            !make_tree_of_kind(store, layer.digest, trees.request, trees.mapping, log)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 bool take_known_file(Image& image, const Store& store, const Mapping& mapping, const Archive& archive) {
     const auto known = archive.can_be_known
                            ? find_known_file(store, known_file_key(archive.status), archive.status)
@@ -114,8 +130,9 @@ bool take_known_file(Image& image, const Store& store, const Mapping& mapping, c
 }
 
 [[noreturn]] void refuse_missing_tree(const Image& image) {
-    throw UsageError(image.name, "the stored image cannot be used: its record or a tree is missing",
-                     "remove it with sandbox rmi " + image.name + ", and import it again");
+    throw UsageError(image.name,
+                     "the stored image cannot be used: its record, or its tree for this id map, is missing",
+                     "remove it with sandbox rmi " + image.name + ", and import it again with this --userns");
 }
 
 } // namespace
@@ -124,7 +141,8 @@ Image identify_image(const std::string& text, const Store* store) {
     if (text == "host") {
         return {ImageKind::host, text, {"/"}, {}, {}, {}, false, false};
     }
-    // "./x" is always a path; and so a file that a stranger put in the current directory never shadows a name.
+    // "./x" is always a path; and so a file that a stranger put in the current directory never shadows a
+    // name.
     const auto name = store != nullptr ? canonical_image_name(text) : std::nullopt;
     const auto id = name ? find_image_name(*store, *name) : std::nullopt;
     if (id || text == "-") {
@@ -135,9 +153,8 @@ Image identify_image(const std::string& text, const Store* store) {
         if (errno != ENOENT && errno != ENOTDIR) {
             throw_errno(errno, "open the image", text);
         }
-        throw UsageError(
-            text, "no such image: there is no stored image, file or directory of that name",
-            "sandbox images lists what is stored; nothing is pulled");
+        throw UsageError(text, "no such image: there is no stored image, file or directory of that name",
+                         "sandbox images lists what is stored; nothing is pulled");
     }
     if (!S_ISDIR(status.st_mode)) {
         return {ImageKind::tree, text, {}, {}, {}, {}, false, false};
@@ -157,9 +174,15 @@ bool provide_tree_if_imported(Image& image, const Store& store, const Mapping& m
     return image.name != "-" && take_known_file(image, store, mapping, open_archive(image.name));
 }
 
-void provide_tree(Image& image, const Store& store, const Mapping& mapping, const Log& log) {
+void provide_tree(Image& image, const Store& store, const TreeMapping& trees, const Log& log) {
+    const Mapping& mapping = trees.mapping;
     if (!image.id.empty()) {
-        if (!take_image(image, store, mapping, image.id)) {
+        if (take_image(image, store, mapping, image.id)) {
+            return;
+        }
+        const UniqueFd store_lock = lock_store(store, LockKind::shared, true);
+        if (!make_missing_trees(store, trees, image.id, log) ||
+            !take_image(image, store, mapping, image.id)) {
             refuse_missing_tree(image);
         }
         return;
@@ -175,9 +198,13 @@ void provide_tree(Image& image, const Store& store, const Mapping& mapping, cons
     if (take_known_file(image, store, mapping, archive)) {
         return; // by another start while this one waited
     }
+    const auto known = archive.can_be_known ? find_known_file(store, key, archive.status) : std::nullopt;
+    if (known && make_missing_trees(store, trees, known->id, log) &&
+        take_known_file(image, store, mapping, archive)) {
+        return;
+    }
     const std::int64_t now = ::time(nullptr);
-    const NewImage made =
-        import_archive({archive.file.get(), archive.size}, image.name, store, mapping, log);
+    const NewImage made = import_archive({archive.file.get(), archive.size}, image.name, store, mapping, log);
     if (archive.can_be_known) {
         put_known_file(store, key, {made.id, now, boot_id()});
     }
@@ -189,15 +216,16 @@ void provide_tree(Image& image, const Store& store, const Mapping& mapping, cons
 }
 
 Imported import_image(const std::string& source, const std::string& name, const Store& store,
-                      const Mapping& mapping, const Log& log) {
-    Image image = identify_image(source == "-" || source.find('/') != std::string::npos ? source : "./" + source,
-                                 nullptr);
+                      const TreeMapping& trees, const Log& log) {
+    Image image = identify_image(
+        source == "-" || source.find('/') != std::string::npos ? source : "./" + source, nullptr);
     if (image.kind != ImageKind::tree) {
-        throw UsageError(source, "a directory that is a root file system is used where it is, without an import",
+        throw UsageError(source,
+                         "a directory that is a root file system is used where it is, without an import",
                          "to keep a copy: tar -C DIR -c . | sandbox import - NAME");
     }
     Imported result;
-    provide_tree(image, store, mapping, log);
+    provide_tree(image, store, trees, log);
     result.was_there = !image.is_new;
     result.id = image.id;
     const auto used = use_image_if_exists(store, image.id);
@@ -205,7 +233,8 @@ Imported import_image(const std::string& source, const std::string& name, const 
         result.names = {name};
     }
     for (const std::string& own : name.empty() && used ? used->record.names : std::vector<std::string>{}) {
-        if (const auto canonical = canonical_image_name(own); canonical && own.find(':') != std::string::npos) {
+        if (const auto canonical = canonical_image_name(own);
+            canonical && own.find(':') != std::string::npos) {
             result.names.push_back(*canonical);
         }
     }

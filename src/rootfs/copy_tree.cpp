@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// An image's layers copied into one tree, for hosts where no overlay works: from the lowest on, each first takes away
-// what it hides, then cp(1) puts its own files there.
+// An image's layers copied into one tree, for hosts where no overlay works: from the lowest on, each first
+// takes away what it hides, then cp(1) puts its own files there.
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -27,7 +27,8 @@ struct CloseDir {
 };
 
 UniqueFd open_directory(int parent, const char* name) {
-    return UniqueFd{check(::openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), "open", name)};
+    return UniqueFd{
+        check(::openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), "open", name)};
 }
 
 /// Calls `visit` with each entry's name and status.
@@ -42,7 +43,8 @@ void for_each_entry(int directory, const Visit& visit) {
     while (const dirent* entry = ::readdir(stream.get())) {
         struct stat status {};
         if (std::strcmp(entry->d_name, ".") != 0 && std::strcmp(entry->d_name, "..") != 0) {
-            check(::fstatat(directory, entry->d_name, &status, AT_SYMLINK_NOFOLLOW), "look at", entry->d_name);
+            check(::fstatat(directory, entry->d_name, &status, AT_SYMLINK_NOFOLLOW), "look at",
+                  entry->d_name);
             visit(entry->d_name, status);
         }
     }
@@ -112,7 +114,8 @@ void copy_layer(const std::string& layer, const std::string& target, const Mappi
 
 } // namespace
 
-void copy_tree(const std::vector<std::string>& layers, const RunDirectory& directory, const Mapping& mapping) {
+void copy_tree(const std::vector<std::string>& layers, const RunDirectory& directory,
+               const Mapping& mapping) {
     const std::string target = directory.path() + "/copy";
     do_mapped(mapping, layers.back(), [&] { check(::mkdir(target.c_str(), 0755), "make", target); });
     for (auto layer = layers.rbegin(); layer != layers.rend(); ++layer) {
@@ -125,7 +128,8 @@ void copy_tree(const std::vector<std::string>& layers, const RunDirectory& direc
         copy_layer(*layer, target, mapping);
     }
     if (layers.size() > 1) {
-        do_mapped(mapping, layers.back(), [&] { remove_whiteouts(open_directory(AT_FDCWD, target.c_str()).get()); });
+        do_mapped(mapping, layers.back(),
+                  [&] { remove_whiteouts(open_directory(AT_FDCWD, target.c_str()).get()); });
     }
 }
 

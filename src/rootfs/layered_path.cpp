@@ -42,7 +42,8 @@ class Walk {
     explicit Walk(const std::vector<std::string>& layers) {
         for (const std::string& layer : layers) {
             MergedDirectory& root = above_.empty() ? above_.emplace_back() : above_.front();
-            root.emplace_back(check(::open(layer.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC), "open", layer));
+            root.emplace_back(
+                check(::open(layer.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC), "open", layer));
             if (is_opaque(root.back().get())) {
                 break;
             }

@@ -100,7 +100,8 @@ bool RunDirectory::take(const std::string& name) {
     struct stat held {};
     struct stat named {};
     check(::fstat(directory.get(), &held), "look at", name);
-    if (::fstatat(kind_.get(), name.c_str(), &named, AT_SYMLINK_NOFOLLOW) < 0 || named.st_ino != held.st_ino) {
+    if (::fstatat(kind_.get(), name.c_str(), &named, AT_SYMLINK_NOFOLLOW) < 0 ||
+        named.st_ino != held.st_ino) {
         return false; // moved aside between the two calls
     }
     directory_ = std::move(directory);
@@ -157,8 +158,8 @@ unsigned prune_runs(const Store& store, const Mapping& mapping) {
         const UniqueFd kind{check(::openat(store.fd(), ("runs/" + key).c_str(), flags), "open", key)};
         for (const std::string& name : entries_of(kind.get(), ".")) {
             const UniqueFd run{name == dead_name ? -1 : ::openat(kind.get(), name.c_str(), flags)};
-            if (run.valid() && ::flock(run.get(), LOCK_EX | LOCK_NB) == 0 &&
-                exists(run.get(), "work") && !is_clean(run.get())) {
+            if (run.valid() && ::flock(run.get(), LOCK_EX | LOCK_NB) == 0 && exists(run.get(), "work") &&
+                !is_clean(run.get())) {
                 set_aside(kind.get(), name);
             }
         }

@@ -48,8 +48,9 @@ void remove_dead_runs(const Store& store, const Mapping& mapping);
 /// The same for every kind of map; `mapping` has all ids of the caller's range. @return how many there were
 unsigned prune_runs(const Store& store, const Mapping& mapping);
 
-/// Fills `path`/copy with the layers' files, owners and all, sharing blocks where the file system can (reflink): for
-/// hosts where no overlay works. Throws when the copy fails; what it made is removed by clean().
+/// Fills `path`/copy with the layers' files, owners and all, sharing blocks where the file system can
+/// (reflink): for hosts where no overlay works. Throws when the copy fails; what it made is removed by
+/// clean().
 /// @param layers uppermost first
 void copy_tree(const std::vector<std::string>& layers, const RunDirectory& directory, const Mapping& mapping);
 

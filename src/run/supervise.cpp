@@ -162,8 +162,8 @@ class Supervisor {
         send(SIGCONT);
     }
 
-    /// As timeout(1): SIGTERM (or what the image wants for it) to the command first, with SIGCONT lest it be stopped; then an end to
-    /// everything.
+    /// As timeout(1): SIGTERM (or what the image wants for it) to the command first, with SIGCONT lest it be
+    /// stopped; then an end to everything.
     void time_out() {
         std::uint64_t expirations = 0;
         (void)!::read(timer_.get(), &expirations, sizeof expirations);

@@ -26,8 +26,8 @@ std::span<const std::byte> SliceSource::next() {
     const auto wanted = static_cast<std::size_t>(std::min<std::uint64_t>(left_, buffer_.size()));
     std::size_t got = 0;
     while (got < wanted) {
-        const ssize_t part = ::pread(file_.get(), buffer_.data() + got, wanted - got,
-                                     static_cast<off_t>(offset_ + got));
+        const ssize_t part =
+            ::pread(file_.get(), buffer_.data() + got, wanted - got, static_cast<off_t>(offset_ + got));
         if (part < 0 && errno == EINTR) {
             continue;
         }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Stages that a layer's bytes pass through besides those of source.hpp: a part of a file, a hash, a first look.
+// Stages that a layer's bytes pass through besides those of source.hpp: a part of a file, a hash, a first
+// look.
 #pragma once
 
 #include <cstddef>

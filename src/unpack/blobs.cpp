@@ -123,7 +123,8 @@ std::optional<Blob> DirectoryBlobs::open_if_exists(const std::string& name) {
     UniqueFd file{sys::openat2(directory_.get(), name.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY, 0,
                                RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS)};
     if (!file.valid()) {
-        if (errno == ENOENT || errno == ENOTDIR || errno == EXDEV || errno == ELOOP || errno == ENAMETOOLONG) {
+        if (errno == ENOENT || errno == ENOTDIR || errno == EXDEV || errno == ELOOP ||
+            errno == ENAMETOOLONG) {
             return std::nullopt;
         }
         throw_errno(errno, "open", shorten(name));
@@ -157,16 +158,16 @@ TarBlobs::TarBlobs(int file) : file_(file) {
             throw_archive_error(reader.get(), {});
         }
         if (++entries > most_files) {
-            throw UsageError({}, "the archive has more than " + std::to_string(most_files) +
-                                     " files: no image's does");
+            throw UsageError(
+                {}, "the archive has more than " + std::to_string(most_files) + " files: no image's does");
         }
         const std::string path = clean_path(name, name, "name");
         const char* const hard = ::archive_entry_hardlink(entry);
         if (hard != nullptr || ::archive_entry_filetype(entry) == AE_IFLNK) {
             places_[path] = {0, 0, link_target(path, hard, ::archive_entry_symlink(entry))};
         } else if (::archive_entry_filetype(entry) == AE_IFREG) {
-            // The header has been taken, the data not: this is where they begin. What is read from a wrong place
-            // (a sparse file) has a wrong digest.
+            // The header has been taken, the data not: this is where they begin. What is read from a wrong
+            // place (a sparse file) has a wrong digest.
             places_[path] = {static_cast<std::uint64_t>(::archive_filter_bytes(reader.get(), 0)),
                              static_cast<std::uint64_t>(::archive_entry_size(entry)),
                              {}};

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The files of an image's archive by name, wherever they lie: in a plain tar that can be sought, or in a directory.
+// The files of an image's archive by name, wherever they lie: in a plain tar that can be sought, or in a
+// directory.
 #pragma once
 
 #include <cstdint>
@@ -52,8 +53,8 @@ class DirectoryBlobs final : public Blobs {
 /// followed by name.
 class TarBlobs final : public Blobs {
   public:
-    /// @param file a regular file, not compressed; stays the caller's. Throws UsageError for a damaged tar or one
-    /// of too many entries.
+    /// @param file a regular file, not compressed; stays the caller's. Throws UsageError for a damaged tar or
+    /// one of too many entries.
     explicit TarBlobs(int file);
     std::optional<Blob> open_if_exists(const std::string& name) override;
 

@@ -95,9 +95,9 @@ constexpr CapabilityMask kept_capabilities = capability_bit(CAP_CHOWN) | capabil
                                              capability_bit(CAP_FOWNER) | capability_bit(CAP_FSETID) |
                                              capability_bit(CAP_SETFCAP);
 
-/// A second layer of Landlock, which allows block devices and sockets nowhere; character devices are left to the
-/// kernel, which lets nobody here make any but whiteouts. Hard links across directories must
-/// be named again: a layer that does not handle this right denies it. landlock(7), LANDLOCK_ACCESS_FS_REFER.
+/// A second layer of Landlock, which allows block devices and sockets nowhere; character devices are left to
+/// the kernel, which lets nobody here make any but whiteouts. Hard links across directories must be named
+/// again: a layer that does not handle this right denies it. landlock(7), LANDLOCK_ACCESS_FS_REFER.
 void forbid_devices_and_sockets() {
     landlock_ruleset_attr attributes{};
     attributes.handled_access_fs =

@@ -199,9 +199,9 @@ class Extractor {
         result.mode = ::archive_entry_perm(entry) & 07777;
         if (single_) {
             if (owner != 0 || group != 0) {
-                result.extended.emplace_back(owner_attribute, std::to_string(owner) + ':' +
-                                                                  std::to_string(group) + ':' +
-                                                                  octal(result.mode));
+                result.extended.emplace_back(
+                    owner_attribute,
+                    std::to_string(owner) + ':' + std::to_string(group) + ':' + octal(result.mode));
             }
             result.mode &= ~static_cast<mode_t>((owner != 0 ? S_ISUID : 0) | (group != 0 ? S_ISGID : 0));
         } else {

@@ -31,8 +31,8 @@ std::uint64_t octal(std::string_view digits) noexcept {
 }
 
 bool is_top_name(std::string_view name) noexcept {
-    constexpr std::array<std::string_view, 5> files = {"manifest.json", "index.json", "oci-layout", "repositories",
-                                                       "blobs"};
+    constexpr std::array<std::string_view, 5> files = {"manifest.json", "index.json", "oci-layout",
+                                                       "repositories", "blobs"};
     constexpr std::size_t digest_digits = 64;
     const std::string_view top = name.substr(0, name.find('/'));
     const bool hex =

@@ -7,8 +7,9 @@
 
 namespace sandbox::unpack {
 
-/// Whether the first entry that tells is one of those at the top of docker's and OCI's archives: manifest.json,
-/// index.json, oci-layout, repositories, blobs, or 64 hex digits. Not so for what is no tar, a compressed one say.
+/// Whether the first entry that tells is one of those at the top of docker's and OCI's archives:
+/// manifest.json, index.json, oci-layout, repositories, blobs, or 64 hex digits. Not so for what is no tar, a
+/// compressed one say.
 /// @param start the first bytes; a block of source.hpp holds enough
 bool names_an_image(std::span<const std::byte> start) noexcept;
 

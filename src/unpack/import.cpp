@@ -54,10 +54,12 @@ bool file_names_an_image(int file) {
 void write_record(int root, const ImageRecord& record) {
     const std::string bytes = format_image_record(record);
     if (bytes.size() > max_image_record) {
-        throw UsageError({}, "the image's config is larger than " + std::to_string(max_image_record) + " bytes");
+        throw UsageError({},
+                         "the image's config is larger than " + std::to_string(max_image_record) + " bytes");
     }
-    const UniqueFd file{check(::openat(root, "image", O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644),
-                              "create", "the image's record")};
+    const UniqueFd file{
+        check(::openat(root, "image", O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644), "create",
+              "the image's record")};
     write_all(file.get(), bytes, "the image's record");
 }
 
@@ -107,7 +109,8 @@ class Importer {
         (void)extract(tar, tree, IdMaps{}, nullptr);
         DirectoryBlobs blobs{std::move(directory)};
         if (!ImageReader::is_image(blobs)) {
-            throw UsageError({}, "looks like an image's archive, but has neither manifest.json nor index.json");
+            throw UsageError({},
+                             "looks like an image's archive, but has neither manifest.json nor index.json");
         }
         const UnpackDone done = import_layers(blobs);
         remove_tree(root_, spool);

@@ -24,8 +24,8 @@ struct Surroundings {
     std::string machine; ///< uname(2)
 };
 
-/// Reads descriptor `input` (a file, a pipe, or an OCI layout's directory) to its end. Throws UsageError about the
-/// entry or file at fault; SystemError for the disk.
+/// Reads descriptor `input` (a file, a pipe, or an OCI layout's directory) to its end. Throws UsageError
+/// about the entry or file at fault; SystemError for the disk.
 /// @param hash made before the walls went up
 UnpackDone import_image(int input, Sha256& hash, const Surroundings& surroundings, Report& report);
 

@@ -169,8 +169,9 @@ ImageLayer ImageReader::read_layer(const std::string& file, const std::string& b
                                    std::uint64_t blob_size, const std::string& diff_id) {
     Blob blob = blobs_.open(file);
     if (!blob_digest.empty() && blob_size != 0 && blob.size != blob_size) {
-        throw UsageError(shorten(file), "has " + std::to_string(blob.size) + " bytes, not the " +
-                                            std::to_string(blob_size) + " that are demanded",
+        throw UsageError(shorten(file),
+                         "has " + std::to_string(blob.size) + " bytes, not the " + std::to_string(blob_size) +
+                             " that are demanded",
                          again_hint);
     }
     Sha256 blob_hash;
@@ -207,13 +208,15 @@ ImageRecord ImageReader::read(const Platform& host) {
     record.names = parts.names;
     if (config.diff_ids.size() != parts.layers.size() || parts.layers.empty()) {
         throw UsageError(shorten(parts.config_file),
-                         parts.layers.empty() ? "the image has no layers, so there is nothing to run in"
-                                              : "names " + std::to_string(config.diff_ids.size()) +
-                                                    " layers, the manifest " + std::to_string(parts.layers.size()));
+                         parts.layers.empty()
+                             ? "the image has no layers, so there is nothing to run in"
+                             : "names " + std::to_string(config.diff_ids.size()) + " layers, the manifest " +
+                                   std::to_string(parts.layers.size()));
     }
     if (parts.layers.size() > max_image_layers) {
-        throw UsageError({}, "the image has " + std::to_string(parts.layers.size()) +
-                                 " layers; overlayfs takes no more than " + std::to_string(max_image_layers),
+        throw UsageError({},
+                         "the image has " + std::to_string(parts.layers.size()) +
+                             " layers; overlayfs takes no more than " + std::to_string(max_image_layers),
                          "squash it: podman build --squash-all, or docker export of a container");
     }
     for (std::size_t i = 0; i < parts.layers.size(); ++i) {

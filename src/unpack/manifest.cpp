@@ -22,8 +22,8 @@ struct Node {
     std::string path;
 
     [[noreturn]] void refuse(std::string_view what) const {
-        throw UsageError(shorten(file), (path.empty() ? "it" : printable(shorten(path))) + " is " +
-                                            std::string{what});
+        throw UsageError(shorten(file),
+                         (path.empty() ? "it" : printable(shorten(path))) + " is " + std::string{what});
     }
 
     [[nodiscard]] bool is_null() const { return value.is_null(); }
@@ -122,8 +122,9 @@ Descriptor read_descriptor(const Node& node) {
     result.digest = node.at("digest").digest();
     result.size = node.at("size").number();
     if (const Node platform = node.at("platform"); !platform.is_null()) {
-        result.platform = Platform{platform.at("os").text_or_empty(), platform.at("architecture").text_or_empty(),
-                                   platform.at("variant").text_or_empty()};
+        result.platform =
+            Platform{platform.at("os").text_or_empty(), platform.at("architecture").text_or_empty(),
+                     platform.at("variant").text_or_empty()};
     }
     if (const Node notes = node.at("annotations"); !notes.is_null()) {
         result.name = notes.at("io.containerd.image.name").text_or_empty();
@@ -174,7 +175,7 @@ std::string list_of(const std::vector<Descriptor>& images) {
     for (std::size_t i = 0; i < images.size() && i < most; ++i) {
         const Descriptor& image = images[i];
         list += list.empty() ? "" : ", ";
-        list += printable(shorten(image.platform ? platform_name(*image.platform)
+        list += printable(shorten(image.platform       ? platform_name(*image.platform)
                                   : image.name.empty() ? image.digest
                                                        : image.name));
     }
@@ -274,9 +275,10 @@ const Descriptor& choose_image(const std::vector<Descriptor>& images, const Plat
         }
     }
     if (best == nullptr) {
-        throw UsageError({}, images.empty() ? "the index holds no image"
-                                            : "holds no image for " + platform_name(host) + ", only for " +
-                                                  list_of(images),
+        throw UsageError({},
+                         images.empty()
+                             ? "the index holds no image"
+                             : "holds no image for " + platform_name(host) + ", only for " + list_of(images),
                          images.empty() ? "" : "get the one for this machine, for example with skopeo copy");
     }
     if (several) {

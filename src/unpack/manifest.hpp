@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The JSON of images: docker's manifest.json, OCI indexes and manifests, image configs. Pure; everything in it is a
-// stranger's, so types are demanded, sizes bounded, and what is not understood is an error that names its place.
+// The JSON of images: docker's manifest.json, OCI indexes and manifests, image configs. Pure; everything in
+// it is a stranger's, so types are demanded, sizes bounded, and what is not understood is an error that names
+// its place.
 #pragma once
 
 #include <cstdint>
@@ -58,8 +59,8 @@ Config parse_config(std::string_view text, const std::string& file);
 /// This host's, from uname(2)'s machine.
 Platform platform_of(std::string_view machine);
 
-/// The image of an index that fits the host best; images without a platform fit when nothing else does. Throws
-/// UsageError that lists what there is when none fits, or when several different ones do.
+/// The image of an index that fits the host best; images without a platform fit when nothing else does.
+/// Throws UsageError that lists what there is when none fits, or when several different ones do.
 const Descriptor& choose_image(const std::vector<Descriptor>& images, const Platform& host);
 
 } // namespace sandbox::unpack

@@ -111,7 +111,8 @@ void Whiteouts::make_whiteout(const std::string& path) const {
         return; // a file of this layer hides what is below without a mark
     }
     const KeptTimes times{directory.get(), path};
-    check_entry(::mknodat(directory.get(), name.c_str(), S_IFCHR, ::makedev(0, 0)), "make the whiteout", path);
+    check_entry(::mknodat(directory.get(), name.c_str(), S_IFCHR, ::makedev(0, 0)), "make the whiteout",
+                path);
     times.restore();
 }
 

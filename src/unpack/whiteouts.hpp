@@ -2,13 +2,14 @@
 // A layer's marks for what it takes away, from the archive's form to overlayfs's.
 //
 //   in the archive      says                             becomes
-//   DIR/.wh.NAME        NAME of the layers below is gone  DIR/NAME, a character device 0:0; where this layer has a
+//   DIR/.wh.NAME        NAME of the layers below is gone  DIR/NAME, a character device 0:0; where this layer
+//   has a
 //                                                         directory NAME itself, that is made opaque
 //   DIR/.wh..wh..opq    all of DIR below is gone          user.overlay.opaque=y on DIR
 //   .wh..wh.*           aufs's own files                  nothing
 //
-// OCI image specification, layer.md, "Whiteouts"; overlayfs.rst, "whiteouts and opaque directories". Anyone may
-// make such a device since Linux 5.8 (mknod(2): it opens nothing).
+// OCI image specification, layer.md, "Whiteouts"; overlayfs.rst, "whiteouts and opaque directories". Anyone
+// may make such a device since Linux 5.8 (mknod(2): it opens nothing).
 #pragma once
 
 #include <set>
@@ -18,16 +19,16 @@
 
 namespace sandbox::unpack {
 
-/// Collects the marks while a layer is unpacked, and sets them when the rest is there: the order of the entries
-/// then does not matter.
+/// Collects the marks while a layer is unpacked, and sets them when the rest is there: the order of the
+/// entries then does not matter.
 class Whiteouts {
   public:
     /// @param root the layer's root
     explicit Whiteouts(UniqueFd root) noexcept : root_(std::move(root)) {}
 
     /// @param path a cleaned one
-    /// @return whether it was a mark: then it is no file. Throws UsageError for one that names nothing, or more
-    /// than can be kept.
+    /// @return whether it was a mark: then it is no file. Throws UsageError for one that names nothing, or
+    /// more than can be kept.
     bool take(const std::string& path);
 
     /// Makes them. Throws UsageError where a path passes through a symbolic link or a file; SystemError.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The formats of docker's and OCI's images: image-layout.md, manifest.md, config.md of the OCI image specification.
+// The formats of docker's and OCI's images: image-layout.md, manifest.md, config.md of the OCI image
+// specification.
 #include "image_archive.hpp"
 
 #include "harness.hpp"
@@ -16,7 +17,8 @@ std::string blob_path(const std::string& digest) {
 std::string add_blob(Files& files, const std::string& bytes, const std::string& type) {
     const std::string digest = digest_of(bytes);
     files[blob_path(digest)] = bytes;
-    return R"({"mediaType":")" + type + R"(","digest":")" + digest + R"(","size":)" + std::to_string(bytes.size());
+    return R"({"mediaType":")" + type + R"(","digest":")" + digest + R"(","size":)" +
+           std::to_string(bytes.size());
 }
 
 } // namespace
@@ -38,8 +40,8 @@ std::string config_json(const ImageParts& parts) {
     for (const std::string& layer : parts.layers) {
         diff_ids += (diff_ids.empty() ? "\"" : ",\"") + digest_of(layer) + "\"";
     }
-    return "{" + parts.platform + R"(,"config":)" + parts.config + R"(,"rootfs":{"type":"layers","diff_ids":[)" +
-           diff_ids + "]}}";
+    return "{" + parts.platform + R"(,"config":)" + parts.config +
+           R"(,"rootfs":{"type":"layers","diff_ids":[)" + diff_ids + "]}}";
 }
 
 std::string add_oci_manifest(Files& files, const ImageParts& parts) {
@@ -50,8 +52,7 @@ std::string add_oci_manifest(Files& files, const ImageParts& parts) {
         layers += layers.empty() ? "" : ",";
         layers += add_blob(files, layer, "application/vnd.oci.image.layer.v1.tar") + "}";
     }
-    return add_blob(files,
-                    R"({"schemaVersion":2,"config":)" + config + R"(,"layers":[)" + layers + "]}",
+    return add_blob(files, R"({"schemaVersion":2,"config":)" + config + R"(,"layers":[)" + layers + "]}",
                     "application/vnd.oci.image.manifest.v1+json");
 }
 
@@ -99,7 +100,8 @@ void write_directory(const std::filesystem::path& path, const Files& files) {
 
 std::string base_layer(const std::vector<Entry>& entries) {
     std::vector<Entry> all{{"bin/", "", '5'}, {"bin/busybox", busybox_binary()}};
-    for (const char* applet : {"sh", "cat", "ls", "stat", "id", "echo", "sleep", "find", "pwd", "env", "true"}) {
+    for (const char* applet :
+         {"sh", "cat", "ls", "stat", "id", "echo", "sleep", "find", "pwd", "env", "true"}) {
         all.push_back({std::string{"bin/"} + applet, "", '2', "busybox"});
     }
     all.insert(all.end(), entries.begin(), entries.end());

@@ -123,15 +123,17 @@ TEST_F(BadImages, IndexesThatLeadNowhere) {
     for (int i = 0; i < 8; ++i) {
         const std::string digest = digest_of(inner);
         files["blobs/sha256/" + digest.substr(7)] = inner;
-        inner = R"({"manifests":[{"digest":")" + digest + R"(","size":)" + std::to_string(inner.size()) + "}]}";
+        inner =
+            R"({"manifests":[{"digest":")" + digest + R"(","size":)" + std::to_string(inner.size()) + "}]}";
     }
     files["index.json"] = inner;
     refused(files, "index after index");
 }
 
 TEST_F(BadImages, SeveralImagesInOneArchive) {
-    refused_manifest(R"([{"Config":"a","RepoTags":["one:1"],"Layers":[]},{"Config":"b","RepoTags":["two:2"],"Layers":[]}])",
-                     "several images: one:1, two:2");
+    refused_manifest(
+        R"([{"Config":"a","RepoTags":["one:1"],"Layers":[]},{"Config":"b","RepoTags":["two:2"],"Layers":[]}])",
+        "several images: one:1, two:2");
 }
 
 TEST_F(BadImages, TooManyLayers) {
@@ -178,7 +180,8 @@ TEST_F(BadImages, ALayoutsLinksOutAreNotFollowed) {
 // The marks of an overlay are made from the layer's own, never taken over from attributes in it.
 TEST_F(BadImages, AttributesThatWouldSteerTheOverlay) {
     Entry etc{"bin/", "", '5'};
-    etc.attributes = {{"user.overlay.opaque", "y"}, {"user.sandbox.owner", "0:0:4755"}, {"user.mine", "kept"}};
+    etc.attributes = {
+        {"user.overlay.opaque", "y"}, {"user.sandbox.owner", "0:0:4755"}, {"user.mine", "kept"}};
     parts_.layers[1] = make_archive({etc});
     write_text(scratch() / "o.tar", tar_of(oci_layout(parts_)));
     const Result result = sandbox({"run", "--network", "none", scratch() / "o.tar", "ls", "/bin/busybox"});

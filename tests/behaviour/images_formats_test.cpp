@@ -24,7 +24,8 @@ class Images : public SandboxTest {
                  make_archive({{"etc/", "", '5'}, {"etc/a", "upper"}})}};
     }
     void expect_two_layers(const std::string& image) {
-        EXPECT_EQ(said(image, "cat /etc/a /etc/b; stat -c ' %u:%g:%a' /etc/b"), "upperlower 5:6:640\n") << image;
+        EXPECT_EQ(said(image, "cat /etc/a /etc/b; stat -c ' %u:%g:%a' /etc/b"), "upperlower 5:6:640\n")
+            << image;
     }
     std::string whose(const std::string& image) { return said(image, "cat /which"); }
 };
@@ -38,8 +39,9 @@ TEST_F(Images, DockerSaveWithBlobs) {
     const ImageParts parts = two_layers();
     Files files = oci_layout(parts);
     const auto path = [](const std::string& bytes) { return "blobs/sha256/" + digest_of(bytes).substr(7); };
-    files["manifest.json"] = R"([{"Config":")" + path(config_json(parts)) + R"(","RepoTags":["both:1"],"Layers":[")" +
-                             path(parts.layers[0]) + R"(",")" + path(parts.layers[1]) + R"("]}])";
+    files["manifest.json"] = R"([{"Config":")" + path(config_json(parts)) +
+                             R"(","RepoTags":["both:1"],"Layers":[")" + path(parts.layers[0]) + R"(",")" +
+                             path(parts.layers[1]) + R"("]}])";
     expect_two_layers(write("d.tar", tar_of(files)));
 }
 
@@ -49,11 +51,12 @@ TEST_F(Images, LayersThatAreLinksInTheArchive) {
     const std::string hex(64, 'c');
     const std::string config = config_json(parts);
     const std::string name = digest_of(config).substr(7) + ".json";
-    const std::string archive = make_archive(
-        {{name, config},
-         {"first/layer.tar", parts.layers[0]},
-         {hex + "/layer.tar", "", '2', "../first/layer.tar"},
-         {"manifest.json", R"([{"Config":")" + name + R"(","RepoTags":null,"Layers":[")" + hex + R"(/layer.tar"]}])"}});
+    const std::string archive =
+        make_archive({{name, config},
+                      {"first/layer.tar", parts.layers[0]},
+                      {hex + "/layer.tar", "", '2', "../first/layer.tar"},
+                      {"manifest.json", R"([{"Config":")" + name + R"(","RepoTags":null,"Layers":[")" + hex +
+                                            R"(/layer.tar"]}])"}});
     EXPECT_EQ(said(write("d.tar", archive), "cat /etc/a"), "lower");
 }
 
@@ -66,7 +69,8 @@ TEST_F(Images, OciArchiveAndLayoutDirectory) {
 
 TEST_F(Images, ArchivesThatAreCompressedAsAWhole) {
     const std::string archive = tar_of(docker_archive(two_layers()));
-    for (const Arguments& command : {Arguments{"gzip", "-c"}, Arguments{"zstd", "-qc"}, Arguments{"xz", "-c"}}) {
+    for (const Arguments& command :
+         {Arguments{"gzip", "-c"}, Arguments{"zstd", "-qc"}, Arguments{"xz", "-c"}}) {
         if (has_program(command[0])) {
             expect_two_layers(write("d." + command[0], compressed(archive, command)));
         }
@@ -74,9 +78,8 @@ TEST_F(Images, ArchivesThatAreCompressedAsAWhole) {
 }
 
 TEST_F(Images, ThroughAPipe) {
-    for (const std::string& archive :
-         {tar_of(docker_archive(two_layers())), tar_of(oci_layout(two_layers())),
-          compressed(tar_of(oci_layout(two_layers())), {"gzip", "-c"})}) {
+    for (const std::string& archive : {tar_of(docker_archive(two_layers())), tar_of(oci_layout(two_layers())),
+                                       compressed(tar_of(oci_layout(two_layers())), {"gzip", "-c"})}) {
         RunOptions options;
         options.input = archive;
         const Result result = sandbox({"import", "-", "piped"}, options);
@@ -115,20 +118,27 @@ TEST_F(Images, EmptyLayersAndRepeatedOnes) {
 }
 
 TEST_F(Images, WhiteoutsAndOpaqueDirectories) {
-    const ImageParts parts{
-        {base_layer({{"d/", "", '5'}, {"d/gone", "x"}, {"d/kept", "k"}, {"o/", "", '5'}, {"o/old", "x"},
-                     {"r/", "", '5'}, {"r/old", "x"}, {"f", "x"}, {"whole/", "", '5'}, {"whole/x", "x"}}),
-         make_archive({{"d/", "", '5'},
-                       {"d/.wh.gone", ""},
-                       {"o/", "", '5'},
-                       {"o/new", "n"},
-                       {"o/.wh..wh..opq", ""}, // after what it does not hide
-                       {".wh.r", ""},          // taken away and made again in one layer
-                       {"r/", "", '5'},
-                       {"r/new", "n"},
-                       {".wh.f", ""},
-                       {".wh.whole", ""},
-                       {".wh..wh.plnk", ""}})}};
+    const ImageParts parts{{base_layer({{"d/", "", '5'},
+                                        {"d/gone", "x"},
+                                        {"d/kept", "k"},
+                                        {"o/", "", '5'},
+                                        {"o/old", "x"},
+                                        {"r/", "", '5'},
+                                        {"r/old", "x"},
+                                        {"f", "x"},
+                                        {"whole/", "", '5'},
+                                        {"whole/x", "x"}}),
+                            make_archive({{"d/", "", '5'},
+                                          {"d/.wh.gone", ""},
+                                          {"o/", "", '5'},
+                                          {"o/new", "n"},
+                                          {"o/.wh..wh..opq", ""}, // after what it does not hide
+                                          {".wh.r", ""},          // taken away and made again in one layer
+                                          {"r/", "", '5'},
+                                          {"r/new", "n"},
+                                          {".wh.f", ""},
+                                          {".wh.whole", ""},
+                                          {".wh..wh.plnk", ""}})}};
     const std::string image = write("o.tar", tar_of(oci_layout(parts)));
     EXPECT_EQ(said(image, "ls -d /d/* /o/* /r/* /f /whole 2>/dev/null; true"), "/d/kept\n/o/new\n/r/new\n");
     for (const char* storage : {"copy", "fuse"}) {
@@ -143,7 +153,8 @@ TEST_F(Images, AFileOfALayerReplacesADirectoryAndTheOtherWayRound) {
                             make_archive({{"a", "file"}, {"b/", "", '5'}, {"b/y", "y"}})}};
     const std::string image = write("o.tar", tar_of(oci_layout(parts)));
     EXPECT_EQ(said(image, "cat /a /b/y"), "filey");
-    EXPECT_EQ(sandbox({"run", "--network", "none", "--storage", "copy", image, "cat", "/a", "/b/y"}).out, "filey");
+    EXPECT_EQ(sandbox({"run", "--network", "none", "--storage", "copy", image, "cat", "/a", "/b/y"}).out,
+              "filey");
 }
 
 TEST_F(Images, AHundredAndTwentyLayers) {
@@ -158,12 +169,17 @@ TEST_F(Images, AHundredAndTwentyLayers) {
 // The links of a merged /usr are the lowest layer's, the shell and the users another's.
 TEST_F(Images, ShellAndUsersAreFoundThroughTheLayers) {
     const ImageParts parts{
-        {make_archive({{"bin", "", '2', "usr/bin"}, {"usr/", "", '5'}, {"usr/bin/", "", '5'}, {"etc/", "", '5'},
+        {make_archive({{"bin", "", '2', "usr/bin"},
+                       {"usr/", "", '5'},
+                       {"usr/bin/", "", '5'},
+                       {"etc/", "", '5'},
                        {"etc/passwd", "old:x:9:9::/:/bin/sh\n"}}),
          make_archive({{"usr/bin/busybox", busybox_binary()}, {"usr/bin/sh", "", '2', "busybox"}}),
-         make_archive({{"etc/", "", '5'}, {"etc/.wh..wh..opq", ""}, {"etc/passwd", "new:x:7:8::/:/bin/sh\n"}})}};
+         make_archive(
+             {{"etc/", "", '5'}, {"etc/.wh..wh..opq", ""}, {"etc/passwd", "new:x:7:8::/:/bin/sh\n"}})}};
     const std::string image = write("o.tar", tar_of(oci_layout(parts)));
-    EXPECT_EQ(sandbox({"shell", "--network", "none", "-u", "new", image, "--", "-c", "busybox id -u"}).out, "7\n");
+    EXPECT_EQ(sandbox({"shell", "--network", "none", "-u", "new", image, "--", "-c", "busybox id -u"}).out,
+              "7\n");
     EXPECT_EQ(sandbox({"run", "--network", "none", "-u", "old", image, "sh"}).status, 125);
 }
 
@@ -180,8 +196,9 @@ TEST_F(Images, AnIndexGivesThisMachinesImage) {
     const std::string inner = R"({"schemaVersion":2,"manifests":[)" + list + "]}";
     const std::string digest = digest_of(inner);
     files["blobs/sha256/" + digest.substr(7)] = inner;
-    files["index.json"] = R"({"manifests":[{"mediaType":"application/vnd.oci.image.index.v1+json","digest":")" + digest +
-                          R"(","size":)" + std::to_string(inner.size()) + "}]}";
+    files["index.json"] =
+        R"({"manifests":[{"mediaType":"application/vnd.oci.image.index.v1+json","digest":")" + digest +
+        R"(","size":)" + std::to_string(inner.size()) + "}]}";
     const std::string machine = trimmed(run({"uname", "-m"}).out);
     const std::string wanted = machine == "x86_64" ? "amd64" : machine == "aarch64" ? "arm64" : machine;
     EXPECT_EQ(whose(write("o.tar", tar_of(files))), wanted);
@@ -190,11 +207,11 @@ TEST_F(Images, AnIndexGivesThisMachinesImage) {
 TEST_F(Images, WhereNoPlatformFitsTheOnesThatExistAreListed) {
     Files files{{"oci-layout", "{}"}};
     std::string list;
-    for (const char* platform : {R"("os":"linux","architecture":"vax")",
-                                 R"("os":"windows","architecture":"amd64")",
-                                 R"("os":"linux","architecture":"z80","variant":"v9")"}) {
-        list += (list.empty() ? "" : ",") + add_oci_manifest(files, {{make_archive({})}}) + R"(,"platform":{)" +
-                platform + "}}";
+    for (const char* platform :
+         {R"("os":"linux","architecture":"vax")", R"("os":"windows","architecture":"amd64")",
+          R"("os":"linux","architecture":"z80","variant":"v9")"}) {
+        list += (list.empty() ? "" : ",") + add_oci_manifest(files, {{make_archive({})}}) +
+                R"(,"platform":{)" + platform + "}}";
     }
     files["index.json"] = R"({"manifests":[)" + list + "]}";
     const Result result = sandbox({"import", write("o.tar", tar_of(files)), "x"});
@@ -208,7 +225,8 @@ class ImageConfigs : public Images {
   protected:
     std::string image(const std::string& config) {
         const ImageParts parts{
-            {base_layer({{"srv/", "", '5'}, {"etc/", "", '5'}, {"etc/passwd", "web:x:33:44:Web:/srv:/bin/sh\n"}})},
+            {base_layer(
+                {{"srv/", "", '5'}, {"etc/", "", '5'}, {"etc/passwd", "web:x:33:44:Web:/srv:/bin/sh\n"}})},
             {},
             config};
         return write("config.tar", tar_of(docker_archive(parts)));
@@ -243,7 +261,8 @@ TEST_F(ImageConfigs, EnvWorkingDirAndUserGiveWayToTheOptions) {
     const std::string config =
         R"({"Env":["A=image","B=two=2","PATH=/bin"],"WorkingDir":"/srv","User":"web","Cmd":["sh","-c","echo $A $B $PATH; pwd; id -u; id -g; echo $HOME"]})";
     EXPECT_EQ(run_of(config, {}, {}), "image two=2 /bin\n/srv\n33\n44\n/srv\n");
-    EXPECT_EQ(run_of(config, {"-e", "A=mine", "-w", "/bin", "-u", "0"}, {}), "mine two=2 /bin\n/bin\n0\n0\n/\n");
+    EXPECT_EQ(run_of(config, {"-e", "A=mine", "-w", "/bin", "-u", "0"}, {}),
+              "mine two=2 /bin\n/bin\n0\n0\n/\n");
     EXPECT_EQ(run_of(R"({"User":"5:6","Cmd":["sh","-c","id -u; id -g"]})", {}, {}), "5\n6\n");
 }
 
@@ -262,8 +281,8 @@ TEST_F(ImageConfigs, StopSignalIsWhatEndsTheCommand) {
 }
 
 TEST_F(ImageConfigs, ASingleIdRunsAnImageOfAnotherUserAsRootAndSaysSo) {
-    const Result result = sandbox({"run", "--network", "none", "--userns", "single",
-                                   image(R"({"User":"web","Cmd":["id","-u"]})")});
+    const Result result = sandbox(
+        {"run", "--network", "none", "--userns", "single", image(R"({"User":"web","Cmd":["id","-u"]})")});
     EXPECT_EQ(result.out, "0\n");
     EXPECT_TRUE(contains(result.err, "user web does not exist where one id is mapped")) << result.err;
 }

@@ -15,7 +15,8 @@ namespace fs = std::filesystem;
 class Store : public SandboxTest {
   protected:
     /// An archive of an image that shares its lowest layer with the others.
-    std::string archive(const std::string& which, const std::string& config = R"({"Cmd":["cat","/which"]})") const {
+    std::string archive(const std::string& which,
+                        const std::string& config = R"({"Cmd":["cat","/which"]})") const {
         const ImageParts parts{{base_layer(), make_archive({{"which", which}})}, {}, config};
         const fs::path path = scratch() / (which + ".tar");
         write_text(path, tar_of(docker_archive(parts, "made/" + which + ":1.0")));
@@ -78,8 +79,8 @@ TEST_F(Store, AFileDoesNotShadowAName) {
 
 TEST_F(Store, NamesAreNeverPaths) {
     const std::string file = archive("one");
-    for (const char* name : {"../x", "/x", "a/../b", ".", "..", "a//b", "A", "a:", "a:b/c", "a:.x", "-a", "a b", "a+b",
-                             "a\nb", "a/", "é", "sha256:", "a:-x"}) {
+    for (const char* name : {"../x", "/x", "a/../b", ".", "..", "a//b", "A", "a:", "a:b/c", "a:.x", "-a",
+                             "a b", "a+b", "a\nb", "a/", "é", "sha256:", "a:-x"}) {
         const Result result = sandbox({"import", "--", file, name});
         EXPECT_EQ(result.status, 125) << name;
         EXPECT_EQ(sandbox({"rmi", "--", name}).status, 125) << name;
@@ -94,7 +95,8 @@ TEST_F(Store, SharedLayersAreStoredAndCountedOnce) {
     EXPECT_EQ(count("layers"), 3U);
     const std::string json = sandbox({"images", "--json"}).out;
     EXPECT_EQ(run({"python3", "-c",
-                   "import json,sys\nd=json.load(sys.stdin)\nl={x['digest']:x['size'] for i in d['images'] for x in "
+                   "import json,sys\nd=json.load(sys.stdin)\nl={x['digest']:x['size'] for i in d['images'] "
+                   "for x in "
                    "i['layers']}\nprint(len(d['images']),len(l),sum(l.values())==d['size'],"
                    "[i['size']==sum(x['size'] for x in i['layers']) for i in d['images']])"},
                   {.input = json})
@@ -111,7 +113,8 @@ TEST_F(Store, ImportOfTheSameIsToldAndUnpacksNothing) {
     EXPECT_FALSE(contains(sandbox({"import", root, "plain"}).out, "there already"));
     EXPECT_TRUE(contains(sandbox({"import", root, "again"}).out, "there already"));
     EXPECT_TRUE(contains(sandbox({"import", archive("one"), "other"}).out, "there already"));
-    EXPECT_EQ(names(), (std::vector<std::string>{"again:latest", "one:latest", "other:latest", "plain:latest"}));
+    EXPECT_EQ(names(),
+              (std::vector<std::string>{"again:latest", "one:latest", "other:latest", "plain:latest"}));
 }
 
 TEST_F(Store, ANameCanMoveToAnotherImage) {
@@ -138,7 +141,8 @@ TEST_F(Store, RmiTakesNamesAndIds) {
 
 TEST_F(Store, AnImageInUseIsNotRemovedAndItIsSaidByWhom) {
     import("one", "one");
-    Process process{sandbox_command({"run", "--network", "none", "one", "sh", "-c", "echo up; sleep 60"}), with_store({})};
+    Process process{sandbox_command({"run", "--network", "none", "one", "sh", "-c", "echo up; sleep 60"}),
+                    with_store({})};
     ASSERT_TRUE(process.wait_for_output("up\n"));
     const Result refused = sandbox({"rmi", "one"});
     expect_failure(refused, 125, "one", "in use by process " + std::to_string(process.pid()), "hint: ");
@@ -153,7 +157,8 @@ TEST_F(Store, AnImageInUseIsNotRemovedAndItIsSaidByWhom) {
 
 TEST_F(Store, PruneKeepsWhatRunsAndDropsWhatOnlyAFileLeadsTo) {
     const std::string file = archive("one");
-    Process process{sandbox_command({"run", "--network", "none", file, "sh", "-c", "echo up; sleep 60"}), with_store({})};
+    Process process{sandbox_command({"run", "--network", "none", file, "sh", "-c", "echo up; sleep 60"}),
+                    with_store({})};
     ASSERT_TRUE(process.wait_for_output("up\n"));
     EXPECT_EQ(sandbox({"prune"}).status, 0);
     EXPECT_EQ(count("layers"), 2U);
@@ -205,7 +210,8 @@ TEST_F(Store, RemovalsKilledAtAnyPointLeaveAWholeStore) {
     import("zero", "zero");
     for (int i = 0; i < 12; ++i) {
         import("one", "one");
-        Process process{sandbox_command({i % 2 == 0 ? "rmi" : "prune", i % 2 == 0 ? "one" : "--quiet"}), with_store({})};
+        Process process{sandbox_command({i % 2 == 0 ? "rmi" : "prune", i % 2 == 0 ? "one" : "--quiet"}),
+                        with_store({})};
         std::this_thread::sleep_for(milliseconds{1 + i * 3});
         process.signal(SIGKILL);
         (void)process.wait();
@@ -217,15 +223,16 @@ TEST_F(Store, RemovalsKilledAtAnyPointLeaveAWholeStore) {
     EXPECT_EQ(count("tmp"), 0U);
 }
 
-// Imports, runs, removals and prunes at once: each succeeds, or says what is missing or in use; nothing breaks.
+// Imports, runs, removals and prunes at once: each succeeds, or says what is missing or in use; nothing
+// breaks.
 TEST_F(Store, CrowdsLeaveAWholeStore) {
     import("kept", "kept");
     const std::vector<std::string> files{archive("one"), archive("two")};
     const auto allowed = [](const Result& result) {
-        return result.status == 0 || (result.status == 125 && (contains(result.err, "no such image") ||
-                                                              contains(result.err, "no stored image") ||
-                                                              contains(result.err, "in use by") ||
-                                                              contains(result.err, "cannot be used")));
+        return result.status == 0 ||
+               (result.status == 125 &&
+                (contains(result.err, "no such image") || contains(result.err, "no stored image") ||
+                 contains(result.err, "in use by") || contains(result.err, "cannot be used")));
     };
     std::vector<std::thread> crowd;
     std::vector<std::string> complaints(6);

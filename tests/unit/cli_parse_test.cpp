@@ -98,7 +98,11 @@ TEST(CommandLine, CommandsOfTheStoreTakeWords) {
 
 TEST(CommandLine, AnOptionOfAnotherCommandIsRefused) {
     EXPECT_TRUE(refuses([] { parse({"rmi", "--read-only", "a"}); }, "--read-only", "means nothing to rmi"));
-    EXPECT_TRUE(refuses([] { parse({"run", "--name", "a", "img", "ls"}); }, "--name", "means nothing to run"));
+    EXPECT_TRUE(refuses(
+        [] {
+            parse({"run", "--name", "a", "img", "ls"});
+        },
+        "--name", "means nothing to run"));
     EXPECT_TRUE(refuses([] { parse({"prune", "--json"}); }, "--json", "means nothing to prune"));
 }
 

@@ -77,8 +77,8 @@ TEST(Image, HostIsTheHostsRoot) {
 
 TEST(Image, ADirectoryMustLookLikeARoot) {
     const test::TemporaryDirectory directory;
-    EXPECT_TRUE(
-        refuses([&] { (void)identify_image(directory.path(), nullptr); }, directory.path(), "no root file system"));
+    EXPECT_TRUE(refuses([&] { (void)identify_image(directory.path(), nullptr); }, directory.path(),
+                        "no root file system"));
     directory.make_directory("usr");
     const Image image = identify_image(directory.path() + "/", nullptr);
     EXPECT_EQ(image.kind, ImageKind::directory);
@@ -92,8 +92,8 @@ TEST(Image, AFileIsNotReadYet) {
 }
 
 TEST(Image, WhatIsNotThereIsNamed) {
-    EXPECT_TRUE(
-        refuses([] { (void)identify_image("/nonexistent/x.tar", nullptr); }, "/nonexistent/x.tar", "no such image"));
+    EXPECT_TRUE(refuses([] { (void)identify_image("/nonexistent/x.tar", nullptr); }, "/nonexistent/x.tar",
+                        "no such image"));
     EXPECT_TRUE(refuses([] { (void)identify_image("/dev/null/x", nullptr); }, "/dev/null/x"));
 }
 

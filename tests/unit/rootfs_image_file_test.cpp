@@ -125,7 +125,8 @@ TEST_F(ImageFile, AnythingCountsAsThere) {
     EXPECT_FALSE(image_has(layers(), "bin/bash"));
 }
 
-// As a layer on a merged-/usr distribution has it: /bin is a link of the lowest layer, the program the upper's.
+// As a layer on a merged-/usr distribution has it: /bin is a link of the lowest layer, the program the
+// upper's.
 TEST_F(ImageFile, ALinkLeadsFromOneLayerIntoAnother) {
     directory_.make_link("lower/bin", "usr/bin");
     directory_.make_directory("lower/usr");
