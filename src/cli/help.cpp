@@ -67,10 +67,12 @@ std::string help_text(const std::string& command) {
             throw UsageError("help " + printable(command), "no such command", "sandbox help lists them");
         }
         std::string text = "usage: sandbox " + command + " " + found->usage + "\n\n" + found->summary + "\n";
-        if (command == "help") {
+        if (found->kind == CommandKind::help) {
             return text;
         }
-        return text + (found->is_of_store ? store_help : image_help) + option_list(*found);
+        const bool starts = found->kind == CommandKind::start;
+        const bool of_store = found->kind == CommandKind::store;
+        return text + (starts ? image_help : of_store ? store_help : "") + option_list(*found);
     }
     std::string text =
         "usage: sandbox COMMAND [OPTIONS] ...\n\nA rootless sandbox: a shell or a command in an image, "

@@ -297,15 +297,17 @@ constexpr Option options[] =
 
 constexpr Command commands[] = {
     {"shell", "[OPTIONS] [IMAGE] [-- SHELL-ARGUMENT...]",
-     "a shell in IMAGE; without one, in the host's own root, read-only", false},
+     "a shell in IMAGE; without one, in the host's own root, read-only", CommandKind::start},
     {"run", "[OPTIONS] IMAGE [--] [COMMAND [ARGUMENT...]]",
-     "one command in IMAGE (else the image's own); its exit status is ours", false},
+     "one command in IMAGE (else the image's own); its exit status is ours", CommandKind::start},
     {"import", "[OPTIONS] FILE|DIR|- [NAME[:TAG]]",
-     "put an image into the store: a root's tar, or what docker save and skopeo made", true},
-    {"images", "[--json]", "list the store", true},
-    {"rmi", "NAME...", "remove images from the store", true},
-    {"prune", "", "remove what no name refers to, and what killed processes left", true},
-    {"help", "[COMMAND]", "this text, or a command's", false},
+     "put an image into the store: a root's tar, or what docker save and skopeo made", CommandKind::store},
+    {"images", "[--json]", "list the store", CommandKind::store},
+    {"rmi", "NAME...", "remove images from the store", CommandKind::store},
+    {"prune", "", "remove what no name refers to, and what killed processes left", CommandKind::store},
+    {"doctor", "[--json] [--root DIR]", "what this host allows, what it lacks, and one fix for each",
+     CommandKind::doctor},
+    {"help", "[COMMAND]", "this text, or a command's", CommandKind::help},
 };
 
 } // namespace
@@ -347,17 +349,18 @@ const Command* find_command(std::string_view name) {
 
 bool takes_option(const Command& command, const Option& option) {
     const std::string_view name = option.name;
-    if (!command.is_of_store) {
-        return name != "name";
-    }
+    const std::string_view its = command.name;
     if (name == "name") {
-        return command.name == std::string_view{"import"};
+        return its == "import";
+    }
+    if (command.kind == CommandKind::start) {
+        return true;
     }
     if (name == "json") {
-        return command.name == std::string_view{"images"};
+        return its == "images" || its == "doctor";
     }
-    return name == "root" || name == "userns" || name == "domain" || name == "config" ||
-           name == "log-level" || name == "quiet";
+    return name == "root" || name == "userns" || name == "domain" || name == "config" || name == "log-level" ||
+           name == "quiet";
 }
 
 } // namespace sandbox

@@ -55,11 +55,18 @@ std::span<const Option> option_table();
 const Option* find_option(std::string_view name);
 const Option* find_option(char letter);
 
+enum class CommandKind {
+    start, ///< starts something in IMAGE
+    store, ///< works on the store
+    doctor,
+    help,
+};
+
 struct Command {
     const char* name;
     const char* usage; ///< what follows "sandbox NAME"
     const char* summary;
-    bool is_of_store; ///< works on the store, and starts nothing
+    CommandKind kind;
 };
 
 std::span<const Command> command_table();

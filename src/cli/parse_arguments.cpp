@@ -245,7 +245,14 @@ Invocation parse_invocation(const std::vector<std::string>& arguments, const Par
                              "sandbox help " + invocation.command + " lists its options");
         }
     }
-    if (find_command(invocation.command)->is_of_store) {
+    if (invocation.command == "doctor") {
+        if (!after.positional.empty()) {
+            throw UsageError("doctor " + printable(after.positional.front()), "takes no argument",
+                             "sandbox doctor looks at this host");
+        }
+        return invocation;
+    }
+    if (find_command(invocation.command)->kind == CommandKind::store) {
         invocation.words = after.positional;
         if (!invocation.words.empty() && invocation.words.front() == "--") {
             invocation.words.erase(invocation.words.begin());

@@ -49,7 +49,13 @@ answers "usage: sandbox run" run --help
 answers "--volume SRC:DST" help run
 answers "usage: sandbox shell" help shell
 answers "usage: sandbox shell" shell --help
+answers "usage: sandbox doctor" help doctor
 answers "usage: sandbox help" help help
+answers "usage: sandbox import" import --help
+answers "--name NAME" help import
+answers "usage: sandbox images" help images
+answers "usage: sandbox rmi" rmi --help
+answers "usage: sandbox prune" help prune
 answers "sandbox 0." --version
 
 refuses "frobnicate: no such command" frobnicate
@@ -57,6 +63,10 @@ refuses "no such command" help frobnicate
 refuses "--netwrok: no such option" run --netwrok none host true
 refuses "no image is named" run
 refuses "no command is named" run host
+refuses "no file is named" import
+refuses "no image is named" rmi
+refuses "--volume: means nothing to rmi" rmi --volume /a:/b x
+refuses "--name: means nothing to run" run --name x host true
 refuses "no such image" run /nonexistent.tar true
 refuses "\\\\x1b" $'\e[2J'
 
