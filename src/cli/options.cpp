@@ -359,8 +359,8 @@ bool takes_option(const Command& command, const Option& option) {
     if (name == "json") {
         return its == "images" || its == "doctor";
     }
-    return name == "root" || name == "userns" || name == "domain" || name == "config" || name == "log-level" ||
-           name == "quiet";
+    return name == "root" || name == "userns" || name == "domain" || name == "config" ||
+           name == "log-level" || name == "quiet";
 }
 
 } // namespace sandbox

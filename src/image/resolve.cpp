@@ -13,6 +13,7 @@
 #include "base/files.hpp"
 #include "base/text.hpp"
 #include "image/catalog.hpp"
+#include "image/collect.hpp"
 #include "image/image.hpp"
 #include "image/import.hpp"
 #include "image/known_files.hpp"
@@ -129,6 +130,20 @@ bool take_known_file(Image& image, const Store& store, const Mapping& mapping, c
     return true;
 }
 
+/// What a power failure may have left half on the disk goes before anything is put beside it: a layer of it
+/// would serve as one that is there.
+void remove_stale_images(const Store& store, const Mapping& mapping) {
+    if (!drop_stale_files(store)) {
+        return;
+    }
+    try {
+        (void)collect(store, mapping, false);
+    } catch (const Error&) {
+        // Out of the way it is; trees of ids that this map has not are left to sandbox prune.
+        return;
+    }
+}
+
 [[noreturn]] void refuse_missing_tree(const Image& image) {
     throw UsageError(image.name,
                      "the stored image cannot be used: its record, or its tree for this id map, is missing",
@@ -191,6 +206,7 @@ void provide_tree(Image& image, const Store& store, const TreeMapping& trees, co
     if (take_known_file(image, store, mapping, archive)) {
         return;
     }
+    remove_stale_images(store, mapping);
     const std::string key = known_file_key(archive.status);
     const UniqueFd tars = store.open_directory(store.fd(), "tars");
     const ImportLock lock{tars.get(), key};
