@@ -32,7 +32,7 @@ debian_packages() {
     images) echo busybox-static mmdebstrap uidmap debian-archive-keyring ;;
     test)
         echo libgtest-dev clang clang-format clang-tidy shellcheck git strace iproute2 procps util-linux ncat iperf3 \
-            python3 attr libcap2-bin binutils gzip xz-utils zstd bzip2 lz4
+            python3 attr libcap2-bin binutils gzip xz-utils zstd bzip2 lz4 skopeo umoci
         ;;
     perf) echo bubblewrap podman crun slirp4netns passt hyperfine iperf3 ;;
     esac
@@ -49,7 +49,7 @@ fedora_packages() {
     images) echo busybox ;;
     test)
         echo gtest-devel libasan libubsan clang clang-tools-extra ShellCheck git-core strace iproute procps-ng \
-            util-linux nmap-ncat iperf3 python3 attr libcap binutils gzip xz zstd bzip2 lz4
+            util-linux nmap-ncat iperf3 python3 attr libcap binutils gzip xz zstd bzip2 lz4 skopeo
         ;;
     perf) echo bubblewrap podman crun slirp4netns passt hyperfine iperf3 ;;
     esac
