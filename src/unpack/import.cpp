@@ -112,7 +112,7 @@ class Importer {
             throw UsageError({},
                              "looks like an image's archive, but has neither manifest.json nor index.json");
         }
-        const UnpackDone done = import_layers(blobs);
+        UnpackDone done = import_layers(blobs);
         remove_tree(root_, spool);
         return done;
     }
