@@ -13,7 +13,8 @@ ImageRecord record() {
     ImageRecord result;
     result.id = "sha256:" + std::string(64, 'a');
     result.layers = {{"sha256:" + std::string(64, 'b'), 4096}, {"sha256:" + std::string(64, 'c'), 0}};
-    result.config = {{"A=b=c", "EMPTY="}, {"/bin/sh", ""}, {"-c", "x\ny"}, {"l=1"}, {"80/tcp"}, "/srv", "web:5", "SIGQUIT"};
+    result.config = {{"A=b=c", "EMPTY="}, {"/bin/sh", ""}, {"-c", "x\ny"}, {"l=1"},
+                     {"80/tcp"},          "/srv",          "web:5",        "SIGQUIT"};
     result.names = {"a:1", "b:2"};
     result.source = "./file.tar";
     result.imported_at = 1700000000;

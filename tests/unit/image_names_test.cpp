@@ -10,16 +10,18 @@ namespace {
 TEST(ImageName, HasOneWayToBeWritten) {
     for (const auto& [text, name] :
          {std::pair{"alpine", "alpine:latest"}, std::pair{"alpine:3.20", "alpine:3.20"},
-          std::pair{"docker.io/library/alpine", "alpine:latest"}, std::pair{"docker.io/team/app:v1", "team/app:v1"},
-          std::pair{"localhost/app", "app:latest"}, std::pair{"registry.example:5000/a/b:T_1.x-y", "registry.example:5000/a/b:T_1.x-y"},
+          std::pair{"docker.io/library/alpine", "alpine:latest"},
+          std::pair{"docker.io/team/app:v1", "team/app:v1"}, std::pair{"localhost/app", "app:latest"},
+          std::pair{"registry.example:5000/a/b:T_1.x-y", "registry.example:5000/a/b:T_1.x-y"},
           std::pair{"a__b-c.d", "a__b-c.d:latest"}, std::pair{"a---b", "a---b:latest"}}) {
         EXPECT_EQ(canonical_image_name(text), name) << text;
     }
 }
 
 TEST(ImageName, NeverIsAPath) {
-    for (const char* text : {"", ".", "..", "/a", "a/", "a//b", "../a", "a/../b", "a/./b", "A", "a b", "a+b", "a\n", "-a",
-                             "a-", "_a", "a..b", "a___b", "a:", ":a", "a:b:c", "a:/b", "a:..", "a:-b", "sha256:/x", "a@b"}) {
+    for (const char* text : {"",   ".",   "..",    "/a",   "a/",   "a//b", "../a",      "a/../b", "a/./b",
+                             "A",  "a b", "a+b",   "a\n",  "-a",   "a-",   "_a",        "a..b",   "a___b",
+                             "a:", ":a",  "a:b:c", "a:/b", "a:..", "a:-b", "sha256:/x", "a@b"}) {
         EXPECT_FALSE(canonical_image_name(text)) << text;
     }
     EXPECT_FALSE(canonical_image_name(std::string(300, 'a')));

@@ -34,29 +34,36 @@ TEST(Platforms, TheClosestVariantIsTaken) {
                                          image("7", Platform{"linux", "arm", "v7"})};
     EXPECT_EQ(chosen(arm, {"linux", "arm", "v7"}), "7");
     EXPECT_EQ(chosen(arm, {"linux", "arm", "v6"}), "6");
-    EXPECT_EQ(chosen({image("3", Platform{"linux", "amd64", "v3"}), image("1", Platform{"linux", "amd64", ""})},
-                     platform_of("x86_64")),
-              "1");
+    EXPECT_EQ(
+        chosen({image("3", Platform{"linux", "amd64", "v3"}), image("1", Platform{"linux", "amd64", ""})},
+               platform_of("x86_64")),
+        "1");
     EXPECT_EQ(chosen({image("8", Platform{"linux", "arm64", "v8"})}, platform_of("aarch64")), "8");
 }
 
 // buildkit puts attestations beside images, for the platform unknown/unknown.
 TEST(Platforms, AttestationsAndOtherSystemsAreNotTaken) {
-    EXPECT_EQ(chosen({image("9", Platform{"unknown", "unknown", ""}), image("a", Platform{"windows", "amd64", ""}),
-                      image("b", Platform{"linux", "amd64", ""})},
-                     platform_of("x86_64")),
-              "b");
+    EXPECT_EQ(
+        chosen({image("9", Platform{"unknown", "unknown", ""}), image("a", Platform{"windows", "amd64", ""}),
+                image("b", Platform{"linux", "amd64", ""})},
+               platform_of("x86_64")),
+        "b");
     EXPECT_TRUE(test::refuses(
-        [] { (void)choose_image({image("9", Platform{"unknown", "unknown", ""})}, platform_of("x86_64")); },
+        [] {
+            (void)choose_image({image("9", Platform{"unknown", "unknown", ""})}, platform_of("x86_64"));
+        },
         "unknown/unknown"));
 }
 
 TEST(Platforms, OneWithoutAPlatformIsTakenWhenNothingElseFits) {
     EXPECT_EQ(chosen({image("0", std::nullopt)}, platform_of("x86_64")), "0");
-    EXPECT_EQ(chosen({image("0", std::nullopt), image("b", Platform{"linux", "amd64", ""})}, platform_of("x86_64")),
-              "b");
+    EXPECT_EQ(
+        chosen({image("0", std::nullopt), image("b", Platform{"linux", "amd64", ""})}, platform_of("x86_64")),
+        "b");
     EXPECT_TRUE(test::refuses(
-        [] { (void)choose_image({image("0", std::nullopt), image("1", std::nullopt)}, platform_of("x86_64")); },
+        [] {
+            (void)choose_image({image("0", std::nullopt), image("1", std::nullopt)}, platform_of("x86_64"));
+        },
         "several images"));
 }
 
@@ -71,14 +78,15 @@ bool names(const std::string& name, char kind = '0') {
 
 TEST(FirstNames, TellAnImageFromARoot) {
     for (const std::string& name :
-         {std::string{"manifest.json"}, std::string{"index.json"}, std::string{"./oci-layout"}, std::string{"blobs/"},
-          std::string{"blobs/sha256/"}, std::string{"repositories"}, std::string(64, 'a') + "/VERSION",
-          std::string(64, 'f') + ".json", std::string(64, '0') + ".tar"}) {
+         {std::string{"manifest.json"}, std::string{"index.json"}, std::string{"./oci-layout"},
+          std::string{"blobs/"}, std::string{"blobs/sha256/"}, std::string{"repositories"},
+          std::string(64, 'a') + "/VERSION", std::string(64, 'f') + ".json", std::string(64, '0') + ".tar"}) {
         EXPECT_TRUE(names(name)) << name;
     }
     for (const std::string& name :
-         {std::string{"bin/"}, std::string{"./etc/passwd"}, std::string{".dockerenv"}, std::string{"manifest.jsonx"},
-          std::string{"usr/manifest.json"}, std::string(63, 'a'), std::string(64, 'a') + "x", std::string{}}) {
+         {std::string{"bin/"}, std::string{"./etc/passwd"}, std::string{".dockerenv"},
+          std::string{"manifest.jsonx"}, std::string{"usr/manifest.json"}, std::string(63, 'a'),
+          std::string(64, 'a') + "x", std::string{}}) {
         EXPECT_FALSE(names(name)) << name;
     }
     EXPECT_FALSE(names_an_image({}));
