@@ -33,9 +33,9 @@ UniqueFd duplicate(int fd) {
 
 ImageReader::KnownLayers known_layers(int root) {
     constexpr std::size_t limit = std::size_t{16} << 20;
-    const auto text = read_file_if_exists(root, "known", limit);
+    const std::string text = read_file_if_exists(root, "known", limit).value_or("");
     ImageReader::KnownLayers known;
-    for (const std::string_view line : split(text.value_or(""), '\n')) {
+    for (const std::string_view line : split(text, '\n')) {
         const auto fields = split(line, ' ');
         if (fields.size() == 2) {
             known.emplace(fields[0], parse_number(fields[1]).value_or(0));
