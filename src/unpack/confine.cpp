@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/landlock.h>
+#include <malloc.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -54,6 +55,7 @@ constexpr int allowed_calls[] = {
     SYS_fchmod,
     SYS_fchmodat,
     SYS_fsetxattr,
+    SYS_fremovexattr,
     SYS_utimensat,
     SYS_getdents64,
     // memory: glibc's malloc, liblzma, libzstd
@@ -63,6 +65,17 @@ constexpr int allowed_calls[] = {
     SYS_mremap,
     SYS_mprotect,
     SYS_madvise,
+    // threads (load_allow_list() lets SYS_clone make nothing else), and waiting for a pipe
+    SYS_clone,
+    SYS_clone3,
+    SYS_set_robust_list,
+    SYS_rseq,
+    SYS_sched_getaffinity,
+    SYS_eventfd2,
+    SYS_ppoll,
+#if defined(SYS_poll)
+    SYS_poll,
+#endif
     // glibc and libstdc++: locks, time, stack protector's failure, exit
     SYS_futex,
     SYS_clock_gettime,
@@ -118,6 +131,8 @@ bool landlock_allows_links() {
 }
 
 void limit_resources() {
+    // Each arena reserves 64 MiB of address space, and the threads here allocate little. mallopt(3)
+    (void)::mallopt(M_ARENA_MAX, 1);
 #if !defined(__SANITIZE_ADDRESS__) // its shadow memory takes terabytes of address space
     limit_memory(limits::address_space);
 #endif

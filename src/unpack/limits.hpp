@@ -29,11 +29,16 @@ constexpr std::size_t directory_name_bytes = std::size_t{256} << 20;
 /// Bytes of one extended attribute's value: XATTR_SIZE_MAX in linux/limits.h.
 constexpr std::size_t attribute_bytes = 65536;
 
+/// What liblzma may take: xz -9 in one thread, and several threads with blocks of their own besides. lzma_mt,
+/// lzma/container.h.
+constexpr std::uint64_t xz_bytes = std::uint64_t{256} << 20;
+constexpr std::uint64_t xz_threads_bytes = std::uint64_t{192} << 20;
+
 /// Bytes of address space. xz -9 takes 65 MiB, zstd --long=27 takes 128 MiB, the directory list at its limits
 /// some 500 MiB.
 constexpr unsigned long long address_space = 1ULL << 30;
 
 /// Bytes read or inflated at a time.
-constexpr std::size_t block_bytes = std::size_t{128} << 10;
+constexpr std::size_t block_bytes = std::size_t{256} << 10;
 
 } // namespace sandbox::unpack::limits
