@@ -13,6 +13,7 @@
 #include "base/files.hpp"
 #include "base/text.hpp"
 #include "cli/cli.hpp"
+#include "export.hpp"
 #include "image/image.hpp"
 #include "linux/syscalls.hpp"
 #include "start.hpp"
@@ -79,7 +80,8 @@ int run_invocation(const std::vector<std::string>& arguments) {
     fill_descriptors(STDERR_FILENO + invocation.spec.process.preserved_fds);
     // What the caller left open beyond these is nobody's business below.
     check(sys::cloexec_from(3 + invocation.spec.process.preserved_fds), "close", "inherited descriptors");
-    return start_sandbox(invocation, caller);
+    return invocation.command == "export" ? export_image(invocation, caller)
+                                          : start_sandbox(invocation, caller);
 }
 
 void print_error(const Error& error) {

@@ -270,6 +270,13 @@ constexpr Option options[] =
              }
              i.root = v.front() == '/' ? v : c.directory + "/" + v;
          }},
+        {"output", 'o', required, "FILE", nullptr, "export: where the tar goes (default stdout)", root,
+         [](Invocation& i, const std::string& v, const Context&) {
+             if (v.empty()) {
+                 refuse("--output", v, "a file, or - for stdout");
+             }
+             i.output = v;
+         }},
 
         {"config", 0, required, "FILE", nullptr,
          "read options from FILE: NAME = VALUE lines, # begins a comment", general,
@@ -296,6 +303,7 @@ constexpr Command commands[] = {
     {"shell", "[OPTIONS] [IMAGE] [-- SHELL-ARGUMENT...]",
      "a shell in IMAGE; without one, in the host's own root, read-only"},
     {"run", "[OPTIONS] IMAGE [--] COMMAND [ARGUMENT...]", "one command in IMAGE; its exit status is ours"},
+    {"export", "[OPTIONS] IMAGE", "a tar of IMAGE's files, on stdout or in the file that -o names"},
     {"help", "[COMMAND]", "this text, or a command's"},
 };
 

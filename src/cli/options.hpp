@@ -13,10 +13,11 @@ namespace sandbox {
 
 /// Everything a command line says.
 struct Invocation {
-    std::string command; ///< "shell", "run", "help" or "version"
+    std::string command; ///< "shell", "run", "export", "help" or "version"
     std::string topic;   ///< help: the command it is asked about; may be empty
     Spec spec;
-    std::string root; ///< --root; empty: the default store
+    std::string root;   ///< --root; empty: the default store
+    std::string output; ///< --output; empty or "-": stdout
     LogLevel log_level = LogLevel::warn;
     std::vector<std::string> config_files; ///< --config
 };

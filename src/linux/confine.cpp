@@ -38,6 +38,28 @@ std::uint64_t handled_rights(long abi) {
     return rights;
 }
 
+/// Handles every right, and allows `rights` below the directories.
+bool restrict_to(std::span<const int> directories, std::uint64_t rights) {
+    const long abi = ::syscall(SYS_landlock_create_ruleset, nullptr, 0, LANDLOCK_CREATE_RULESET_VERSION);
+    if (abi < 1) {
+        return false;
+    }
+    landlock_ruleset_attr attributes{};
+    attributes.handled_access_fs = handled_rights(abi);
+    const UniqueFd rules{static_cast<int>(check(
+        ::syscall(SYS_landlock_create_ruleset, &attributes, sizeof attributes, 0), "make Landlock rules"))};
+    for (const int directory : directories) {
+        landlock_path_beneath_attr beneath{};
+        beneath.parent_fd = directory;
+        beneath.allowed_access = attributes.handled_access_fs & rights;
+        check(::syscall(SYS_landlock_add_rule, rules.get(), LANDLOCK_RULE_PATH_BENEATH, &beneath, 0),
+              "add a Landlock rule");
+    }
+    check(::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "set no_new_privs");
+    check(::syscall(SYS_landlock_restrict_self, rules.get(), 0), "apply Landlock rules");
+    return true;
+}
+
 } // namespace
 
 void enter_root(const std::string& directory) {
@@ -52,26 +74,16 @@ void enter_root(const std::string& directory) {
 }
 
 bool landlock_restrict(bool writable_root) {
-    const long abi = ::syscall(SYS_landlock_create_ruleset, nullptr, 0, LANDLOCK_CREATE_RULESET_VERSION);
-    if (abi < 1) {
-        return false;
+    if (!writable_root) {
+        return restrict_to({}, 0);
     }
-    landlock_ruleset_attr attributes{};
-    attributes.handled_access_fs = handled_rights(abi);
-    const UniqueFd rules{static_cast<int>(check(
-        ::syscall(SYS_landlock_create_ruleset, &attributes, sizeof attributes, 0), "make Landlock rules"))};
-    if (writable_root) {
-        const UniqueFd root{check(::open("/", O_PATH | O_DIRECTORY | O_CLOEXEC), "open", "/")};
-        landlock_path_beneath_attr beneath{};
-        beneath.parent_fd = root.get();
-        beneath.allowed_access =
-            attributes.handled_access_fs & ~static_cast<std::uint64_t>(LANDLOCK_ACCESS_FS_EXECUTE);
-        check(::syscall(SYS_landlock_add_rule, rules.get(), LANDLOCK_RULE_PATH_BENEATH, &beneath, 0),
-              "add a Landlock rule");
-    }
-    check(::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "set no_new_privs");
-    check(::syscall(SYS_landlock_restrict_self, rules.get(), 0), "apply Landlock rules");
-    return true;
+    const UniqueFd root{check(::open("/", O_PATH | O_DIRECTORY | O_CLOEXEC), "open", "/")};
+    const int directory = root.get();
+    return restrict_to({&directory, 1}, ~std::uint64_t{LANDLOCK_ACCESS_FS_EXECUTE});
+}
+
+bool landlock_restrict_to_reading(std::span<const int> directories) {
+    return restrict_to(directories, LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR);
 }
 
 void limit_memory(unsigned long long bytes) {

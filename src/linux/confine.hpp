@@ -2,6 +2,7 @@
 // Walls that the helper programs put around themselves before they read hostile input.
 #pragma once
 
+#include <span>
 #include <string>
 
 namespace sandbox {
@@ -15,6 +16,9 @@ void enter_root(const std::string& directory);
 /// opened, made or changed by path from now on. Where `writable_root` is set, files below "/" may be.
 /// @return false where the kernel has no Landlock; then nothing has changed
 bool landlock_restrict(bool writable_root);
+
+/// The same, where files and directories below these open directories may be read.
+bool landlock_restrict_to_reading(std::span<const int> directories);
 
 /// The most bytes of address space, and the core-dump size 0. setrlimit(2).
 void limit_memory(unsigned long long bytes);

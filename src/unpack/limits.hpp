@@ -29,6 +29,13 @@ constexpr std::size_t directory_name_bytes = std::size_t{256} << 20;
 /// Bytes of one extended attribute's value: XATTR_SIZE_MAX in linux/limits.h.
 constexpr std::size_t attribute_bytes = 65536;
 
+/// Stretches of data in a sparse file that an export tells apart; what follows is written with its holes as
+/// zeros.
+constexpr std::size_t sparse_ranges = 65536;
+
+/// Layers of one export: more than any overlay has. fs/overlayfs/params.h, OVL_MAX_STACK.
+constexpr unsigned layers = 512;
+
 /// What liblzma may take: xz -9 in one thread, and several threads with blocks of their own besides. lzma_mt,
 /// lzma/container.h.
 constexpr std::uint64_t xz_bytes = std::uint64_t{256} << 20;
