@@ -25,6 +25,13 @@ constexpr std::uint64_t beneath = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLV
 /// Descriptors of open directories at most; real trees are not deeper.
 constexpr std::size_t most_open = 40;
 
+/// In place of a time: that of a directory which no entry names.
+constexpr timespec unnamed{0, -1};
+
+bool is_later(const timespec& a, const timespec& b) {
+    return a.tv_sec != b.tv_sec ? a.tv_sec > b.tv_sec : a.tv_nsec > b.tv_nsec;
+}
+
 UniqueFd open_directory(int root, const std::string& path, std::uint64_t extra) {
     return UniqueFd{sys::openat2(root, path.empty() ? "." : path.c_str(), O_DIRECTORY | extra, 0, beneath)};
 }
@@ -40,6 +47,7 @@ TreeWriter::TreeWriter(UniqueFd root, bool keep_owners) : root_(std::move(root))
         errno != ENOTSUP) {
         throw_entry_error(errno, "remove the default ACL of", "/");
     }
+    remember_time({}, unnamed);
 }
 
 /// Closes the open directories that are not `directory` or above it.
@@ -83,12 +91,14 @@ const TreeWriter::OpenDirectory& TreeWriter::open_parent(const std::string& path
 void TreeWriter::make_missing(const std::string& path, std::string_view directory) {
     UniqueFd at = open_directory(root_.get(), {}, O_PATH);
     check_entry(at.get(), "open the root", path);
-    while (!directory.empty()) {
-        const std::string name{directory.substr(0, directory.find('/'))};
-        directory.remove_prefix(std::min(name.size() + 1, directory.size()));
+    for (std::size_t end = 0; end < directory.size(); ++end) {
+        const std::size_t begin = end;
+        end = std::min(directory.find('/', begin), directory.size());
+        const std::string name{directory.substr(begin, end - begin)};
         UniqueFd next = open_directory(at.get(), name, O_PATH);
         if (!next.valid() && errno == ENOENT) {
             check_entry(::mkdirat(at.get(), name.c_str(), 0755), "make a directory above it", path);
+            remember_time(std::string{directory.substr(0, end)}, unnamed);
             next = open_directory(at.get(), name, O_PATH);
         }
         check_entry(next.get(), "open a directory above it", path);
@@ -171,6 +181,7 @@ void TreeWriter::make_file(const std::string& path, const Attributes& attributes
     const UniqueFd file{check_entry(fd, "create", path)};
     write_content(file.get());
     apply(file.get(), path, attributes, born);
+    note_time(attributes.modified);
     const timespec times[2] = {attributes.modified, attributes.modified};
     check_entry(::futimens(file.get(), times), "set its time", path);
 }
@@ -273,6 +284,7 @@ void TreeWriter::apply_by_name(const OpenDirectory& parent, const std::string& l
 }
 
 void TreeWriter::remember_time(const std::string& path, timespec modified) {
+    note_time(modified);
     if (directory_times_.insert_or_assign(path, modified).second) {
         directory_name_bytes_ += path.size();
         if (directory_times_.size() > limits::directories ||
@@ -284,9 +296,16 @@ void TreeWriter::remember_time(const std::string& path, timespec modified) {
     }
 }
 
+void TreeWriter::note_time(timespec modified) noexcept {
+    if (is_later(modified, newest_)) {
+        newest_ = modified;
+    }
+}
+
 void TreeWriter::finish() {
     open_.clear();
-    for (const auto& [path, modified] : directory_times_) {
+    for (const auto& [path, remembered] : directory_times_) {
+        const timespec modified = remembered.tv_nsec == unnamed.tv_nsec ? newest_ : remembered;
         const UniqueFd directory = open_directory(root_.get(), path, O_RDONLY);
         if (!directory.valid()) {
             if (errno == ENOENT || errno == ENOTDIR || errno == ELOOP) {

@@ -54,7 +54,9 @@ class TreeWriter {
     /// A second name for what is already there under `existing`, which must not be a directory.
     void make_hardlink(const std::string& path, const std::string& existing);
 
-    /// Sets the times of the directories, which making files in them has changed. Once, last.
+    /// Sets the times of the directories, which making files in them has changed. Once, last. One that no
+    /// entry names gets the newest of the archive's: the same archive gives the same tree whenever it is
+    /// unpacked.
     void finish();
 
   private:
@@ -81,10 +83,12 @@ class TreeWriter {
     void apply_by_name(const OpenDirectory& parent, const std::string& leaf, const std::string& path,
                        const Attributes& attributes) const;
     void remember_time(const std::string& path, timespec modified);
+    void note_time(timespec modified) noexcept;
 
     UniqueFd root_;
     bool keep_owners_ = false;
     std::vector<OpenDirectory> open_; ///< each below the one before it
+    timespec newest_{};               ///< of all files and directories
     std::unordered_map<std::string, timespec> directory_times_;
     std::size_t directory_name_bytes_ = 0;
 };
