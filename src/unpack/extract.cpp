@@ -30,6 +30,11 @@ bool is_usable(archive* reader, int result) {
     return text != nullptr && std::strstr(text, "can't be converted") != nullptr;
 }
 
+/// A block that is all zeros is left out, and becomes a hole: a bomb of zeros takes no disk.
+bool is_zeros(const char* bytes, std::size_t size) {
+    return bytes[0] == 0 && std::memcmp(bytes, bytes + 1, size - 1) == 0;
+}
+
 void write_at(int fd, const void* data, std::size_t size, std::int64_t offset, const std::string& path) {
     const char* at = static_cast<const char*>(data);
     while (size > 0) {
@@ -165,8 +170,10 @@ class Extractor {
             if (!is_usable(reader_.get(), result)) {
                 fail();
             }
-            write_at(fd, data, size, offset, path_);
-            end = std::max(end, offset + static_cast<std::int64_t>(size));
+            if (size < limits::hole_bytes || !is_zeros(static_cast<const char*>(data), size)) {
+                write_at(fd, data, size, offset, path_);
+                end = std::max(end, offset + static_cast<std::int64_t>(size));
+            }
         }
         // A hole at the end has no block.
         if (::archive_entry_size(entry) != end) {

@@ -29,6 +29,9 @@ constexpr std::size_t directory_name_bytes = std::size_t{256} << 20;
 /// Bytes of one extended attribute's value: XATTR_SIZE_MAX in linux/limits.h.
 constexpr std::size_t attribute_bytes = 65536;
 
+/// Bytes of zeros in one piece that are not written, but left as a hole.
+constexpr std::size_t hole_bytes = 4096;
+
 /// Stretches of data in a sparse file that an export tells apart; what follows is written with its holes as
 /// zeros.
 constexpr std::size_t sparse_ranges = 65536;

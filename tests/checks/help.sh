@@ -49,6 +49,8 @@ answers "usage: sandbox run" run --help
 answers "--volume SRC:DST" help run
 answers "usage: sandbox shell" help shell
 answers "usage: sandbox shell" shell --help
+answers "usage: sandbox export" help export
+answers "--output FILE" export --help
 answers "usage: sandbox help" help help
 answers "sandbox 0." --version
 
@@ -57,6 +59,10 @@ refuses "no such command" help frobnicate
 refuses "--netwrok: no such option" run --netwrok none host true
 refuses "no image is named" run
 refuses "no command is named" run host
+refuses "no image is named" export
+refuses "one image at a time" export a.tar b.tar
+refuses "no such image" export /nonexistent.tar
+refuses "is for sandbox export" run -o FILE host true
 refuses "no such image" run /nonexistent.tar true
 refuses "\\\\x1b" $'\e[2J'
 
