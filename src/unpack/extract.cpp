@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "base/error.hpp"
 #include "unpack/archive_handle.hpp"
@@ -74,7 +75,7 @@ class Extractor {
     }
 
     archive_entry* next_entry() {
-        path_.clear(); // a failure now is not the last entry's
+        last_path_ = std::exchange(path_, {}); // a failure now is not the last entry's
         archive_entry* entry = nullptr;
         const int result = ::archive_read_next_header(reader_.get(), &entry);
         if (result == ARCHIVE_EOF) {
@@ -96,7 +97,7 @@ class Extractor {
             throw UsageError({}, "not a tar archive in any compression known",
                              "IMAGE is a root file system's tar, a directory that holds one, or host");
         }
-        throw_archive_error(reader_.get(), path_);
+        throw_archive_error(reader_.get(), path_, last_path_);
     }
 
     /// libarchive takes the end of the file for the end of the archive. A file cut off just before a header
@@ -237,7 +238,8 @@ class Extractor {
     bool single_ = false;
     ArchiveReader reader_; ///< after input_, which it reads from to its end
     ExtractSummary summary_;
-    std::string path_; ///< the entry at hand, cleaned
+    std::string path_;      ///< the entry at hand, cleaned; empty while the next one's header is read
+    std::string last_path_; ///< the one before it
 };
 
 } // namespace

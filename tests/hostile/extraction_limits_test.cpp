@@ -140,7 +140,7 @@ TEST_F(Hostile, AMillionEntriesScaledToTwentyThousand) {
 
 TEST_F(Hostile, MissingParentsCountAsEntriesDo) {
     std::string entries;
-    for (int i = 0; i < 100; ++i) {
+    for (int i = 0; i < 20; ++i) {
         std::string name = "p" + std::to_string(i);
         for (int depth = 0; depth < 250; ++depth) {
             name += "/d";

@@ -5,6 +5,9 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
+#include <unistd.h>
+
+#include <cstdlib>
 
 namespace sandbox::test {
 
@@ -20,6 +23,10 @@ constexpr unsigned secret_mode = 0640;
 } // namespace
 
 void Hostile::SetUp() {
+    // Thousands of directories made and removed are no work for a disk.
+    if (::access("/dev/shm", W_OK) == 0) {
+        (void)::setenv("TMPDIR", "/dev/shm", 0);
+    }
     SandboxTest::SetUp();
     if (IsSkipped() || HasFatalFailure()) {
         return;
@@ -71,8 +78,9 @@ Result Hostile::import(const std::string& entries, const Arguments& options) {
 
 void Hostile::expect_refused(const std::string& entries, const std::string& object,
                              const std::string& reason) {
+    const auto before = trees();
     expect_failure(import(entries), 125, object, reason);
-    EXPECT_TRUE(trees().empty()) << "a half image";
+    EXPECT_EQ(trees(), before) << "a half image";
 }
 
 void Hostile::expect_taken(const std::string& entries, const Arguments& options) {
