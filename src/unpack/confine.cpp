@@ -6,6 +6,7 @@
 #include <linux/capability.h>
 #include <linux/landlock.h>
 #include <malloc.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -139,6 +140,14 @@ bool landlock_allows_links() {
 void limit_resources() {
     // Each arena reserves 64 MiB of address space, and the threads here allocate little. mallopt(3)
     (void)::mallopt(M_ARENA_MAX, 1);
+    // Nor what the caller's `ulimit -s` says, which may be all that there is. pthread_create(3)
+    pthread_attr_t threads;
+    if (::pthread_attr_init(&threads) == 0) {
+        (void)::pthread_attr_setstacksize(&threads,
+                                          limits::thread_stack_bytes); // fails for absurd sizes alone
+        (void)::pthread_setattr_default_np(&threads);
+        (void)::pthread_attr_destroy(&threads);
+    }
 #if !defined(__SANITIZE_ADDRESS__) // its shadow memory takes terabytes of address space
     limit_memory(limits::address_space);
 #endif

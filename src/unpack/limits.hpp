@@ -48,6 +48,9 @@ constexpr std::uint64_t xz_threads_bytes = std::uint64_t{192} << 20;
 /// some 500 MiB.
 constexpr unsigned long long address_space = 1ULL << 30;
 
+/// Of each thread besides the first.
+constexpr std::size_t thread_stack_bytes = std::size_t{2} << 20;
+
 /// Bytes read or inflated at a time.
 constexpr std::size_t block_bytes = std::size_t{256} << 10;
 
