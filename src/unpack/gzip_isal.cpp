@@ -42,9 +42,7 @@ std::size_t GzipSource::decompress(std::span<std::byte> output) {
     stream.avail_in = static_cast<std::uint32_t>(input_.size());
     stream.next_out = reinterpret_cast<std::uint8_t*>(output.data());
     stream.avail_out = static_cast<std::uint32_t>(output.size());
-    const int result = isal_inflate(&stream);
-    input_ = input_.last(stream.avail_in);
-    switch (result) {
+    switch (isal_inflate(&stream)) {
         case ISAL_DECOMP_OK:
         case ISAL_END_INPUT:
         case ISAL_OUT_OVERFLOW:
@@ -54,6 +52,11 @@ std::size_t GzipSource::decompress(std::span<std::byte> output) {
         default:
             throw_damaged("not what gzip writes", {});
     }
+    // After an error it may be anything, even less than nothing; so it is not believed here either.
+    if (stream.avail_in > input_.size() || stream.avail_out > output.size()) {
+        throw_damaged("not what gzip writes", {});
+    }
+    input_ = input_.last(stream.avail_in);
     in_member_ = stream.block_state != ISAL_BLOCK_FINISH;
     return output.size() - stream.avail_out;
 }

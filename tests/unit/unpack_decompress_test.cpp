@@ -135,6 +135,16 @@ TEST(DecompressGzip, AWrongLengthIsAnError) {
     EXPECT_THROW((void)decompress(bytes, 64), UsageError);
 }
 
+// Found by tests/fuzz: ISA-L's count of the bytes left was -2.
+TEST(DecompressGzip, ALookbackBeforeTheBeginningIsAnError) {
+    const std::string bytes{
+        "\x1f\x8b\x08\x00\xf5\x68\x04\x6b\x02\xff\x4b\xca\xcc\xd3\x67\xa0\x31\x30\x00\x02\x73\x53\x53\x30\x0d"
+        "\x04\xe8\x34\x16\xb6\x99\x09\x50\xb9\x82\x29\x03\x1d\x82\x51\x40\x36\x00\x00\x2f\x92\xaf\xee\x00"
+        "\x0c",
+        50};
+    EXPECT_THROW((void)decompress(bytes + std::string(2, '\0'), 100), UsageError);
+}
+
 TEST(DecompressZstd, ASkippableFrameMayComeFirst) {
     EXPECT_EQ(decompress(std::string{"\x50\x2a\x4d\x18\x04\0\0\0", 8} + "skip" + zstd_frame("text"), 5),
               "text");
