@@ -124,17 +124,17 @@ class Exporter {
         struct stat status {};
         check(::fstatat(directory, name.c_str(), &status, AT_SYMLINK_NOFOLLOW), "look at",
               shorten(prefix + name));
-        if (is_whiteout(directory, name, status)) {
+        const bool is_directory = S_ISDIR(status.st_mode);
+        // A file below a directory of the same name hides what lies lower, and is hidden itself.
+        if (is_whiteout(directory, name, status) || (!node.providers.empty() && !is_directory)) {
             node.complete = true;
-        } else if (node.providers.empty()) {
-            node.status = status;
-            node.providers.push_back(layer);
-            node.complete = !S_ISDIR(status.st_mode);
-        } else if (S_ISDIR(status.st_mode)) {
-            node.providers.push_back(layer);
-        } else {
-            node.complete = true; // a file below a directory of the same name
+            return;
         }
+        if (node.providers.empty()) {
+            node.status = status;
+            node.complete = !is_directory;
+        }
+        node.providers.push_back(layer);
     }
 
     void write_directory(const std::string& path, const struct stat& status, const Layers& layers) {
