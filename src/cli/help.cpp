@@ -70,9 +70,9 @@ std::string help_text(const std::string& command) {
         if (found->kind == CommandKind::help) {
             return text;
         }
-        const bool starts = found->kind == CommandKind::start;
+        const bool takes_image = found->kind == CommandKind::start || found->kind == CommandKind::pack;
         const bool of_store = found->kind == CommandKind::store;
-        return text + (starts ? image_help : of_store ? store_help : "") + option_list(*found);
+        return text + (takes_image ? image_help : of_store ? store_help : "") + option_list(*found);
     }
     std::string text =
         "usage: sandbox COMMAND [OPTIONS] ...\n\nA rootless sandbox: a shell or a command in an image, "

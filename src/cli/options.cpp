@@ -270,6 +270,13 @@ constexpr Option options[] =
              }
              i.root = v.front() == '/' ? v : c.directory + "/" + v;
          }},
+        {"output", 'o', required, "FILE", nullptr, "export: where the tar goes (default stdout)", root,
+         [](Invocation& i, const std::string& v, const Context&) {
+             if (v.empty()) {
+                 refuse("--output", v, "a file, or - for stdout");
+             }
+             i.output = v;
+         }},
 
         {"name", 0, required, "NAME[:TAG]", nullptr, "import: what the image is called", root,
          [](Invocation& i, const std::string& v, const Context&) { i.image_name = v; }},
@@ -302,6 +309,8 @@ constexpr Command commands[] = {
      "one command in IMAGE (else the image's own); its exit status is ours", CommandKind::start},
     {"import", "[OPTIONS] FILE|DIR|- [NAME[:TAG]]",
      "put an image into the store: a root's tar, or what docker save and skopeo made", CommandKind::store},
+    {"export", "[OPTIONS] IMAGE", "a tar of IMAGE's files, on stdout or in the file that -o names",
+     CommandKind::pack},
     {"images", "[--json]", "list the store", CommandKind::store},
     {"rmi", "NAME...", "remove images from the store", CommandKind::store},
     {"prune", "", "remove what no name refers to, and what killed processes left", CommandKind::store},
@@ -352,6 +361,9 @@ bool takes_option(const Command& command, const Option& option) {
     const std::string_view its = command.name;
     if (name == "name") {
         return its == "import";
+    }
+    if (name == "output") {
+        return its == "export";
     }
     if (command.kind == CommandKind::start) {
         return true;

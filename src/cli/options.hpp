@@ -19,6 +19,7 @@ struct Invocation {
     std::vector<std::string> words; ///< import, images, rmi, prune: what follows the options
     std::string image_name;         ///< --name
     std::string root;               ///< --root; empty: the default store
+    std::string output;             ///< --output; empty or "-": stdout
     LogLevel log_level = LogLevel::warn;
     std::vector<std::string> config_files; ///< --config
 };
@@ -58,6 +59,7 @@ const Option* find_option(char letter);
 enum class CommandKind {
     start, ///< starts something in IMAGE
     store, ///< works on the store
+    pack,  ///< writes IMAGE as a tar
     doctor,
     help,
 };

@@ -178,11 +178,20 @@ void take_positional(const std::vector<std::string>& words, Invocation& invocati
                          "sandbox run " + printable(invocation.spec.sandbox.image) + " " + printable(*word) +
                              " runs one; arguments for the shell come after --");
     }
+    if (invocation.command == "export" && word != words.end()) {
+        throw UsageError("export " + printable(*word), "one image at a time", "sandbox export -o FILE IMAGE");
+    }
     invocation.spec.process.command.assign(word, words.end());
 }
 
 void finish(Invocation& invocation) {
     ProcessSpec& process = invocation.spec.process;
+    if (invocation.command == "export") {
+        if (invocation.spec.sandbox.image.empty()) {
+            throw UsageError("export", "no image is named", "sandbox export -o FILE IMAGE");
+        }
+        return;
+    }
     process.is_shell = invocation.command == "shell";
     if (process.is_shell && invocation.spec.sandbox.image.empty()) {
         invocation.spec.sandbox.image = "host";

@@ -2,6 +2,7 @@
 // Walls that the helper programs put around themselves before they read hostile input.
 #pragma once
 
+#include <span>
 #include <string>
 
 namespace sandbox {
@@ -13,9 +14,9 @@ void enter_root(const std::string& directory);
 
 /// Landlock (landlock(7)): handles every right the running kernel knows, and allows none, so no file can be
 /// opened, made or changed by path from now on. Where `writable_root` is set, files below "/" may be.
-/// @param readable a directory below which files may be opened for reading, or -1
+/// @param readable open directories below which files and directories may be opened for reading
 /// @return false where the kernel has no Landlock; then nothing has changed
-bool landlock_restrict(bool writable_root, int readable = -1);
+bool landlock_restrict(bool writable_root, std::span<const int> readable = {});
 
 /// The most bytes of address space, and the core-dump size 0. setrlimit(2).
 void limit_memory(unsigned long long bytes);

@@ -63,11 +63,7 @@ std::span<const std::byte> PeekSource::next() {
 }
 
 std::unique_ptr<ByteSource> open_decompressed_layer(PeekSource& layer) {
-    const std::span<const std::byte> first = layer.peek();
-    if (first.size() >= 2 && first[0] == std::byte{0x1f} && first[1] == std::byte{0x8b}) {
-        return std::make_unique<GzipSource>(layer);
-    }
-    return std::make_unique<FilterSource>(layer);
+    return open_decompressor(layer, layer.peek());
 }
 
 } // namespace sandbox::unpack

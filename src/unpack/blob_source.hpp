@@ -39,6 +39,7 @@ class HashSource final : public ByteSource {
     HashSource(ByteSource& source, Sha256& hash) noexcept : source_(source), hash_(hash) {}
 
     std::span<const std::byte> next() override;
+    void cancel() noexcept override { source_.cancel(); }
 
     [[nodiscard]] std::uint64_t total() const noexcept { return total_; }
 
@@ -56,6 +57,7 @@ class PeekSource final : public ByteSource {
     /// The first block without taking it; only before the first next(). Empty for an empty source.
     std::span<const std::byte> peek();
     std::span<const std::byte> next() override;
+    void cancel() noexcept override { source_.cancel(); }
 
   private:
     ByteSource& source_;

@@ -2,6 +2,7 @@
 // The walls around the process that parses what strangers made.
 #pragma once
 
+#include <span>
 #include <string>
 
 namespace sandbox::unpack {
@@ -20,5 +21,11 @@ void keep_only_own_descriptors();
 /// system calls are those in the list of confine.cpp; all else answers EPERM. Nothing hostile may have been
 /// read before. Needs to be id 0 with CAP_SYS_ADMIN of a user namespace; throws SystemError.
 void confine(const std::string& directory);
+
+/// The same two for an export. The tar goes to stdout; the layers are the descriptors from first_layer_fd on,
+/// and all of the host's files that can be read afterwards.
+constexpr int first_layer_fd = 4;
+void keep_export_descriptors(int layers);
+void confine_export(std::span<const int> layers);
 
 } // namespace sandbox::unpack

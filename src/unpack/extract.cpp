@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstring>
+#include <utility>
 
 #include "base/error.hpp"
 #include "base/unpack_report.hpp"
@@ -31,6 +32,11 @@ bool is_usable(archive* reader, int result) {
     }
     const char* const text = ::archive_error_string(reader);
     return text != nullptr && std::strstr(text, "can't be converted") != nullptr;
+}
+
+/// A block that is all zeros is left out, and becomes a hole: a bomb of zeros takes no disk.
+bool is_zeros(const char* bytes, std::size_t size) {
+    return bytes[0] == 0 && std::memcmp(bytes, bytes + 1, size - 1) == 0;
 }
 
 void write_at(int fd, const void* data, std::size_t size, std::int64_t offset, const std::string& path) {
@@ -84,7 +90,7 @@ class Extractor {
     }
 
     archive_entry* next_entry() {
-        path_.clear(); // a failure now is not the last entry's
+        last_path_ = std::exchange(path_, {}); // a failure now is not the last entry's
         archive_entry* entry = nullptr;
         const int result = ::archive_read_next_header(reader_.get(), &entry);
         if (result == ARCHIVE_EOF) {
@@ -106,7 +112,7 @@ class Extractor {
             throw UsageError({}, "not a tar archive in any compression known",
                              "IMAGE is a root file system's tar, a directory that holds one, or host");
         }
-        throw_archive_error(reader_.get(), path_);
+        throw_archive_error(reader_.get(), path_, last_path_);
     }
 
     /// libarchive takes the end of the file for the end of the archive. A file cut off just before a header
@@ -183,8 +189,10 @@ class Extractor {
             if (!is_usable(reader_.get(), result)) {
                 fail();
             }
-            write_at(fd, data, size, offset, path_);
-            end = std::max(end, offset + static_cast<std::int64_t>(size));
+            if (size < limits::hole_bytes || !is_zeros(static_cast<const char*>(data), size)) {
+                write_at(fd, data, size, offset, path_);
+                end = std::max(end, offset + static_cast<std::int64_t>(size));
+            }
         }
         // A hole at the end has no block.
         if (::archive_entry_size(entry) != end) {
@@ -254,7 +262,8 @@ class Extractor {
     Whiteouts* whiteouts_;
     ArchiveReader reader_; ///< after input_, which it reads from to its end
     ExtractSummary summary_;
-    std::string path_; ///< the entry at hand, cleaned
+    std::string path_;      ///< the entry at hand, cleaned; empty while the next one's header is read
+    std::string last_path_; ///< the one before it
 };
 
 } // namespace

@@ -5,7 +5,7 @@
 #include <cstdint>
 
 #include "unpack/id_map.hpp"
-#include "unpack/source.hpp"
+#include "unpack/tar_stream.hpp"
 
 namespace sandbox::unpack {
 

@@ -84,8 +84,9 @@ class Importer {
         }
         const std::unique_ptr<ByteSource> bytes = open_decompressed(file);
         PeekSource peeked{*bytes};
+        const bool is_image = names_an_image(peeked.peek()); // before the stream's thread reads on
         TarStream tar{peeked, hash_};
-        return names_an_image(peeked.peek()) ? import_spooled(tar) : import_root(tar);
+        return is_image ? import_spooled(tar) : import_root(tar);
     }
 
   private:

@@ -50,6 +50,8 @@ answers "--volume SRC:DST" help run
 answers "usage: sandbox shell" help shell
 answers "usage: sandbox shell" shell --help
 answers "usage: sandbox doctor" help doctor
+answers "usage: sandbox export" help export
+answers "--output FILE" export --help
 answers "usage: sandbox help" help help
 answers "usage: sandbox import" import --help
 answers "--name NAME" help import
@@ -67,6 +69,10 @@ refuses "no file is named" import
 refuses "no image is named" rmi
 refuses "--volume: means nothing to rmi" rmi --volume /a:/b x
 refuses "--name: means nothing to run" run --name x host true
+refuses "no image is named" export
+refuses "one image at a time" export a.tar b.tar
+refuses "no such image" export /nonexistent.tar
+refuses "--output: means nothing to run" run -o FILE host true
 refuses "no such image" run /nonexistent.tar true
 refuses "\\\\x1b" $'\e[2J'
 

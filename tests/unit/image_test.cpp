@@ -45,7 +45,7 @@ TEST(TreePath, IsTheDigestsAndTheMaps) {
 
 TEST(Progress, NameShareRateAndTimeLeft) {
     EXPECT_EQ(progress_line("alpine.tar", 50'000'000, 100'000'000, 5),
-              "alpine.tar  [############............] 50 %  10 MB/s  6 s left");
+              "alpine.tar  [#####.....] 50 %  50 MB of 100 MB  10 MB/s  6 s left");
 }
 
 TEST(Progress, ALineNeverPasses79Columns) {
@@ -62,7 +62,13 @@ TEST(Progress, ALineNeverPasses79Columns) {
 TEST(Progress, MoreThanAllIsAllAndNothingIsNone) {
     EXPECT_TRUE(contains(progress_line("a", 200, 100, 1), "] 100 %"));
     EXPECT_TRUE(contains(progress_line("a", 0, 100, 1), "] 0 %"));
-    EXPECT_TRUE(contains(progress_line("a", 0, 0, 0), "] 0 %"));
+    EXPECT_EQ(progress_line("a", 0, 0, 0), "a  0 MB");
+    EXPECT_EQ(progress_line("a", 30'000'000, 0, 2), "a  30 MB  15 MB/s"); // a pipe
+}
+
+TEST(Progress, LongWaitsAreToldInMinutesAndHours) {
+    EXPECT_TRUE(contains(progress_line("a", 1'000'000, 125'000'000, 1), "  2 min 5 s left"));
+    EXPECT_TRUE(contains(progress_line("a", 1'000'000, 12'000'000'000, 1), "  3 h 20 min left"));
 }
 
 TEST(Progress, AHostileNameDoesNotDriveTheTerminal) {
