@@ -31,10 +31,11 @@ debian_packages() {
     run) echo uidmap fuse-overlayfs fuse3 ;;
     images) echo busybox-static mmdebstrap uidmap debian-archive-keyring ;;
     test)
-        echo libgtest-dev clang clang-format clang-tidy shellcheck git strace iproute2 procps util-linux ncat iperf3 \
-            python3 attr libcap2-bin binutils gzip xz-utils zstd bzip2 lz4
+        echo libgtest-dev clang libclang-rt-dev clang-format clang-tidy shellcheck git strace iproute2 procps util-linux ncat iperf3 \
+            python3 attr libcap2-bin binutils gzip xz-utils zstd bzip2 lz4 mandoc groff \
+            dnsmasq-base bind9-dnsutils
         ;;
-    perf) echo bubblewrap podman crun slirp4netns passt hyperfine iperf3 ;;
+    perf) echo bubblewrap podman crun slirp4netns passt hyperfine iperf3 ncat iproute2 python3 ;;
     esac
 }
 
@@ -48,10 +49,11 @@ fedora_packages() {
     # No Debian image there: what makes it is not counted on, and the tests do without it.
     images) echo busybox ;;
     test)
-        echo gtest-devel libasan libubsan clang clang-tools-extra ShellCheck git-core strace iproute procps-ng \
-            util-linux nmap-ncat iperf3 python3 attr libcap binutils gzip xz zstd bzip2 lz4
+        echo gtest-devel libasan libubsan clang compiler-rt clang-tools-extra ShellCheck git-core strace iproute procps-ng \
+            util-linux nmap-ncat iperf3 python3 attr libcap binutils gzip xz zstd bzip2 lz4 mandoc groff \
+            dnsmasq bind-utils
         ;;
-    perf) echo bubblewrap podman crun slirp4netns passt hyperfine iperf3 ;;
+    perf) echo bubblewrap podman crun slirp4netns passt hyperfine iperf3 nmap-ncat iproute python3 ;;
     esac
 }
 
