@@ -21,12 +21,15 @@
 #include "idmap/mapping.hpp"
 #include "image/image.hpp"
 #include "plan/compile.hpp"
+#include "plan/confinement.hpp"
 #include "plan/print.hpp"
+#include "preflight.hpp"
 #include "rootfs/rootfs.hpp"
 #include "rootfs/run_directory.hpp"
 #include "rootfs/users.hpp"
 #include "run/helpers.hpp"
 #include "run/run.hpp"
+#include "seccomp/default_filter.hpp"
 #include "spec/validate.hpp"
 
 namespace sandbox {
@@ -189,17 +192,33 @@ struct Start {
     Mapping mapping;
     std::vector<BindSource> bind_sources;
     ResolvedUser user;
+    std::vector<sock_filter> filter_memory;
+    std::span<const sock_filter> filter;
 };
+
+/// The system-call filter, as the kernel takes it.
+std::span<const sock_filter> find_filter(const Spec& spec, std::vector<sock_filter>& memory, const Log& log) {
+    const SystemCallFilter& wanted = spec.process.filter;
+    if (wanted.kind == FilterKind::none) {
+        return {};
+    }
+    const auto filter = default_filter(filter_capabilities(spec), wanted.kind == FilterKind::report, memory);
+    if (filter.empty()) {
+        log.debug("there is no table of system calls for this architecture: no filter");
+    }
+    return filter;
+}
 
 CompiledPlan make_plan(const Start& start, const Rootfs& rootfs, const Environment& caller) {
     const Spec& spec = start.invocation.spec;
     PlanInputs inputs{spec, start.host, rootfs, start.mapping, start.user, start.bind_sources, {},
-                      {},   {},         {},     false};
+                      {},   {},         {},     false,         {}};
     inputs.etc = find_etc_files(spec.sandbox, start.image);
     inputs.command = find_command(spec, start.image, start.user);
     inputs.environment = find_environment(spec, start.image, start.user, caller);
     inputs.tty =
         spec.process.tty == TtyUse::yes || (spec.process.tty == TtyUse::automatic && start.host.terminal);
+    inputs.filter = start.filter;
     inputs.directory = spec.process.working_directory;
     if (inputs.directory.empty()) {
         inputs.directory = start.image.kind == ImageKind::host ? visible_directory(spec, start.host) : "/";
@@ -329,10 +348,18 @@ int print_plan(const Start& start, const std::string& store_path, const Environm
 int start_sandbox(const Invocation& invocation, const Environment& caller) {
     const Spec& spec = invocation.spec;
     validate(spec);
+    check_confinement(spec);
     const Log log{invocation.log_level};
-    Start start{
-        invocation, log, look_at_host(variable(caller, "HOME")), identify_image(spec.sandbox.image), {},
-        {},         {}};
+    Start start{invocation,
+                log,
+                look_at_host(variable(caller, "HOME")),
+                identify_image(spec.sandbox.image),
+                {},
+                {},
+                {},
+                {},
+                {}};
+    start.filter = find_filter(spec, start.filter_memory, log);
     start.bind_sources = look_at_sources(spec.sandbox);
 
     const std::string store_path =

@@ -9,6 +9,7 @@
 #include "base/error.hpp"
 #include "base/files.hpp"
 #include "base/text.hpp"
+#include "spec/confinement.hpp"
 #include "spec/parse.hpp"
 
 namespace sandbox {
@@ -104,6 +105,7 @@ std::string timezone(const std::string& value) {
 constexpr auto files = OptionGroup::files;
 constexpr auto process = OptionGroup::process;
 constexpr auto isolation = OptionGroup::isolation;
+constexpr auto limits = OptionGroup::limits;
 constexpr auto root = OptionGroup::root;
 constexpr auto general = OptionGroup::general;
 constexpr auto none = OptionValue::none;
@@ -249,17 +251,43 @@ constexpr Option options[] =
          [](Invocation& i, const std::string& v, const Context&) {
              i.spec.sandbox.nested = parse_switch("--nested", v);
          }},
+        {"cap-add", 0, required, "CAP|all", nullptr, "give root inside a capability (CAP_ may be left out)",
+         isolation,
+         [](Invocation& i, const std::string& v, const Context&) {
+             i.spec.process.added_capabilities |= parse_capability("--cap-add", v);
+         }},
+        {"cap-drop", 0, required, "CAP|all", nullptr, "take one from it", isolation,
+         [](Invocation& i, const std::string& v, const Context&) {
+             i.spec.process.dropped_capabilities |= parse_capability("--cap-drop", v);
+         }},
+        {"allow-new-privs", 0, none, nullptr, nullptr, "let set-uid programs of the image (su, sudo) work",
+         isolation,
+         [](Invocation& i, const std::string& v, const Context&) {
+             i.spec.process.new_privileges = parse_switch("--allow-new-privs", v);
+         }},
+        {"seccomp", 0, required, "default|log|unconfined|FILE", nullptr,
+         "the system-call filter; FILE is a docker-format JSON profile", isolation,
+         [](Invocation& i, const std::string& v, const Context& c) {
+             i.spec.process.filter = parse_seccomp(v, c.directory);
+         }},
+        {"device", 0, required, "PATH[:PATH-INSIDE]", nullptr, "a device of the host that you may use",
+         isolation,
+         [](Invocation& i, const std::string& v,
+            const Context&) { i.spec.sandbox.devices.push_back(parse_device(v)); }},
+
+        {"ulimit", 0, required, "NAME=SOFT[:HARD]", nullptr, "a limit of setrlimit(2), as nofile or core",
+         limits,
+         [](Invocation& i, const std::string& v,
+            const Context&) { i.spec.process.resource_limits.push_back(parse_ulimit(v)); }},
 
         {"read-only", 0, none, nullptr, nullptr, "the root cannot be written; /tmp, /var/tmp and /run can",
          root,
-         [](Invocation& i, const std::string& v, const Context&) {
-             i.spec.sandbox.read_only = parse_switch("--read-only", v);
-         }},
+         [](Invocation& i, const std::string& v,
+            const Context&) { i.spec.sandbox.read_only = parse_switch("--read-only", v); }},
         {"storage", 0, required, "overlay|fuse|copy", nullptr, "how writes are kept apart from the image",
          root,
-         [](Invocation& i, const std::string& v, const Context&) {
-             i.spec.sandbox.storage = parse_storage(v);
-         }},
+         [](Invocation& i, const std::string& v,
+            const Context&) { i.spec.sandbox.storage = parse_storage(v); }},
         {"upper", 0, required, "disk|tmpfs", nullptr, "where writes go until the sandbox ends", root,
          [](Invocation& i, const std::string& v, const Context&) { i.spec.sandbox.upper = parse_upper(v); }},
         {"root", 0, required, "DIR", nullptr,

@@ -116,6 +116,9 @@ void take_descriptor(const RunRequest& request, RunningSandbox& sandbox, char ta
         case tag_terminal:
             sandbox.terminal = std::make_unique<TerminalProxy>(std::move(fd));
             break;
+        case tag_listener:
+            sandbox.calls = std::make_unique<CallReport>(std::move(fd));
+            break;
         default:
             throw Error("sandbox", "unexpected packet from the child");
     }

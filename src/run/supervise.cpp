@@ -66,13 +66,14 @@ class Supervisor {
         for (const int number : sandbox_.early_signals) {
             pass_signal(number);
         }
-        enum { ended, signal, time, network, terminal };
+        enum { ended, signal, time, network, calls, terminal };
         constexpr int count = terminal + TerminalProxy::wait_count;
         while (true) {
             pollfd wait[count] = {{sandbox_.init.pidfd.get(), POLLIN, 0},
                                   {signals_.fd(), POLLIN, 0},
                                   {timer_.get(), POLLIN, 0},
-                                  {-1, 0, 0}};
+                                  {-1, 0, 0},
+                                  {sandbox_.calls ? sandbox_.calls->fd() : -1, POLLIN, 0}};
             for (int i = terminal; i < count; ++i) {
                 wait[i].fd = -1;
             }
@@ -97,6 +98,9 @@ class Supervisor {
             if (sandbox_.network) {
                 sandbox_.network->serve(wait[network], request_.plan.network.mtu, request_.log);
             }
+            if (sandbox_.calls) {
+                sandbox_.calls->serve(wait[calls]);
+            }
             if (sandbox_.terminal) {
                 sandbox_.terminal->serve(&wait[terminal]);
             }
@@ -108,6 +112,9 @@ class Supervisor {
         const int status = shell_status(wait_for(sandbox_.init));
         if (sandbox_.terminal) {
             sandbox_.terminal->drain(signals_.fd());
+        }
+        if (sandbox_.calls) {
+            request_.log.note(sandbox_.calls->text());
         }
         if (killed_) {
             return 128 + SIGKILL;
