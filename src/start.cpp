@@ -16,12 +16,12 @@
 #include "base/error.hpp"
 #include "base/files.hpp"
 #include "base/text.hpp"
+#include "filter.hpp"
 #include "host/host_facts.hpp"
 #include "idmap/mapped_process.hpp"
 #include "idmap/mapping.hpp"
 #include "image/image.hpp"
 #include "plan/compile.hpp"
-#include "plan/confinement.hpp"
 #include "plan/print.hpp"
 #include "preflight.hpp"
 #include "rootfs/rootfs.hpp"
@@ -29,7 +29,6 @@
 #include "rootfs/users.hpp"
 #include "run/helpers.hpp"
 #include "run/run.hpp"
-#include "seccomp/default_filter.hpp"
 #include "spec/validate.hpp"
 
 namespace sandbox {
@@ -196,19 +195,6 @@ struct Start {
     std::span<const sock_filter> filter;
 };
 
-/// The system-call filter, as the kernel takes it.
-std::span<const sock_filter> find_filter(const Spec& spec, std::vector<sock_filter>& memory, const Log& log) {
-    const SystemCallFilter& wanted = spec.process.filter;
-    if (wanted.kind == FilterKind::none) {
-        return {};
-    }
-    const auto filter = default_filter(filter_capabilities(spec), wanted.kind == FilterKind::report, memory);
-    if (filter.empty()) {
-        log.debug("there is no table of system calls for this architecture: no filter");
-    }
-    return filter;
-}
-
 CompiledPlan make_plan(const Start& start, const Rootfs& rootfs, const Environment& caller) {
     const Spec& spec = start.invocation.spec;
     PlanInputs inputs{spec, start.host, rootfs, start.mapping, start.user, start.bind_sources, {},
@@ -359,7 +345,6 @@ int start_sandbox(const Invocation& invocation, const Environment& caller) {
                 {},
                 {},
                 {}};
-    start.filter = find_filter(spec, start.filter_memory, log);
     start.bind_sources = look_at_sources(spec.sandbox);
 
     const std::string store_path =
@@ -373,6 +358,7 @@ int start_sandbox(const Invocation& invocation, const Environment& caller) {
     if (needs_store && (!spec.dry_run || ::access(store_path.c_str(), F_OK) == 0)) {
         store.emplace(store_path);
     }
+    start.filter = find_filter(spec, store ? &*store : nullptr, log, start.filter_memory);
     const MappingRequest wanted{start.host.uid,          start.host.gid, map_kind(spec.sandbox, start.image),
                                 spec.sandbox.use_domain, spec.dry_run,   store_path};
     start.mapping = prepare_mapping(wanted, log);

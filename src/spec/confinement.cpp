@@ -2,12 +2,12 @@
 // Names of capabilities and resource limits, and their values.
 #include "spec/confinement.hpp"
 
-#include <linux/capability.h>
 #include <sys/resource.h>
 
 #include <algorithm>
 #include <cctype>
 
+#include "base/capability_names.hpp"
 #include "base/error.hpp"
 #include "base/text.hpp"
 
@@ -19,50 +19,6 @@ namespace {
                          std::string_view hint) {
     throw UsageError(std::string{option} + " " + printable(value), reason, hint);
 }
-
-/// In the order of their numbers, from 0. linux/capability.h
-constexpr std::string_view capability_names[] = {"chown",
-                                                 "dac_override",
-                                                 "dac_read_search",
-                                                 "fowner",
-                                                 "fsetid",
-                                                 "kill",
-                                                 "setgid",
-                                                 "setuid",
-                                                 "setpcap",
-                                                 "linux_immutable",
-                                                 "net_bind_service",
-                                                 "net_broadcast",
-                                                 "net_admin",
-                                                 "net_raw",
-                                                 "ipc_lock",
-                                                 "ipc_owner",
-                                                 "sys_module",
-                                                 "sys_rawio",
-                                                 "sys_chroot",
-                                                 "sys_ptrace",
-                                                 "sys_pacct",
-                                                 "sys_admin",
-                                                 "sys_boot",
-                                                 "sys_nice",
-                                                 "sys_resource",
-                                                 "sys_time",
-                                                 "sys_tty_config",
-                                                 "mknod",
-                                                 "lease",
-                                                 "audit_write",
-                                                 "audit_control",
-                                                 "setfcap",
-                                                 "mac_override",
-                                                 "mac_admin",
-                                                 "syslog",
-                                                 "wake_alarm",
-                                                 "block_suspend",
-                                                 "audit_read",
-                                                 "perfmon",
-                                                 "bpf",
-                                                 "checkpoint_restore"};
-static_assert(std::size(capability_names) == CAP_LAST_CAP + 1);
 
 struct LimitName {
     std::string_view name;
