@@ -59,8 +59,10 @@ std::uint32_t action_of(const std::string& name, std::uint16_t code) {
         {"SCMP_ACT_TRAP", SCMP_ACT_TRAP},
         {"SCMP_ACT_KILL", SCMP_ACT_KILL_THREAD},
         {"SCMP_ACT_KILL_THREAD", SCMP_ACT_KILL_THREAD},
-        {"SCMP_ACT_KILL_PROCESS", SCMP_ACT_KILL_PROCESS},
-        {"SCMP_ACT_ERRNO", SCMP_ACT_ERRNO(code)}};
+        {"SCMP_ACT_KILL_PROCESS", SCMP_ACT_KILL_PROCESS}};
+    if (name == "SCMP_ACT_ERRNO") {
+        return SCMP_ACT_ERRNO(code);
+    }
     const auto found = actions.find(name);
     if (found == actions.end()) {
         refuse(name, "no action that a filter here can take"); // SCMP_ACT_NOTIFY and TRACE need a supervisor
