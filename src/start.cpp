@@ -22,6 +22,7 @@
 #include "idmap/mapping.hpp"
 #include "image/image.hpp"
 #include "plan/compile.hpp"
+#include "plan/confinement.hpp"
 #include "plan/print.hpp"
 #include "preflight.hpp"
 #include "rootfs/rootfs.hpp"
@@ -193,6 +194,7 @@ struct Start {
     ResolvedUser user;
     std::vector<sock_filter> filter_memory;
     std::span<const sock_filter> filter;
+    std::unique_ptr<SandboxCgroup> cgroup; ///< where there are limits
 };
 
 CompiledPlan make_plan(const Start& start, const Rootfs& rootfs, const Environment& caller) {
@@ -260,7 +262,8 @@ void end_housekeeping(const ChildProcess& housekeeping, const SignalSource& sign
 int run_plan(const Start& start, SignalSource& signals, const CompiledPlan& plan, const Store* store,
              RunDirectory* directory) {
     const ProcessSpec& process = start.invocation.spec.process;
-    const RunRequest request{plan.plan(), start.mapping, start.log, {process.timeout, process.kill_after}};
+    const RunRequest request{
+        plan.plan(), start.mapping, start.log, {process.timeout, process.kill_after}, start.cgroup.get()};
     ChildProcess housekeeping;
     const RunResult result = run_sandbox(request, signals, [&] {
         if (directory != nullptr && has_leftovers(*store, *directory)) {
@@ -344,6 +347,7 @@ int start_sandbox(const Invocation& invocation, const Environment& caller) {
                 {},
                 {},
                 {},
+                {},
                 {}};
     start.bind_sources = look_at_sources(spec.sandbox);
 
@@ -359,6 +363,12 @@ int start_sandbox(const Invocation& invocation, const Environment& caller) {
         store.emplace(store_path);
     }
     start.filter = find_filter(spec, store ? &*store : nullptr, log, start.filter_memory);
+    if (spec.sandbox.limits.any() && !spec.dry_run) {
+        start.cgroup = std::make_unique<SandboxCgroup>(
+            cgroup_settings(cgroup_plan(spec.sandbox.limits)),
+            SessionAddress{variable(caller, "XDG_RUNTIME_DIR"), variable(caller, "DBUS_SESSION_BUS_ADDRESS")},
+            log);
+    }
     const MappingRequest wanted{start.host.uid,          start.host.gid, map_kind(spec.sandbox, start.image),
                                 spec.sandbox.use_domain, spec.dry_run,   store_path};
     start.mapping = prepare_mapping(wanted, log);

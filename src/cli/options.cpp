@@ -275,6 +275,18 @@ constexpr Option options[] =
          [](Invocation& i, const std::string& v,
             const Context&) { i.spec.sandbox.devices.push_back(parse_device(v)); }},
 
+        {"memory", 0, required, "SIZE", nullptr, "the most memory it may use, as 512m or 2g", limits,
+         [](Invocation& i, const std::string& v, const Context&) {
+             i.spec.sandbox.limits.memory = parse_memory(v);
+         }},
+        {"cpus", 0, required, "N", nullptr, "the most processors it may keep busy, as 2 or 0.5", limits,
+         [](Invocation& i, const std::string& v, const Context&) {
+             i.spec.sandbox.limits.cpu_quota = parse_cpus(v);
+         }},
+        {"pids-limit", 0, required, "N", nullptr, "the most processes and threads it may have", limits,
+         [](Invocation& i, const std::string& v, const Context&) {
+             i.spec.sandbox.limits.processes = parse_pids_limit(v);
+         }},
         {"ulimit", 0, required, "NAME=SOFT[:HARD]", nullptr, "a limit of setrlimit(2), as nofile or core",
          limits,
          [](Invocation& i, const std::string& v,

@@ -83,6 +83,9 @@ std::vector<std::string> namespaces_of(const Plan& plan) {
             names.emplace_back(name);
         }
     }
+    if (plan.late_cgroup_namespace) {
+        names.emplace_back("cgroup");
+    }
     if (plan.new_time_namespace) {
         names.emplace_back("time");
     }

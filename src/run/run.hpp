@@ -14,6 +14,7 @@
 #include "child/handshake.hpp"
 #include "idmap/mapping.hpp"
 #include "plan/plan.hpp"
+#include "run/cgroup.hpp"
 
 namespace sandbox {
 
@@ -40,6 +41,7 @@ struct RunRequest {
     const Mapping& mapping;
     const Log& log;
     RunLimits limits;
+    const SandboxCgroup* cgroup = nullptr; ///< that everything of the sandbox is in; nullptr: the caller's
 };
 
 struct RunResult {

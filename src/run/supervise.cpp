@@ -220,6 +220,9 @@ RunResult run_sandbox(const RunRequest& request, SignalSource& signals,
         release_preserved(request.plan.process.preserved_fds);
         while_running();
         result.status = Supervisor{request, signals, sandbox}.watch();
+        if (request.cgroup != nullptr && request.cgroup->oom_kills() > 0) {
+            request.log.note("--memory: the limit was reached, and the kernel killed what used most");
+        }
         result.user_namespace = std::move(sandbox.user_namespace);
     } catch (const LaunchInterrupted& interrupted) {
         result.status = 128 + interrupted.signal;
