@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// The prisoner: run inside, as root where there is one, it tries each way out and reports. Linked statically, so that
-// it runs in any image.
+// The prisoner: run inside, as root where there is one, it tries each way out and reports. Linked statically,
+// so that it runs in any image.
 //
 //   inside HOST-PID HOST-PORT ABSTRACT-NAME HOST-FILE READ-ONLY-MOUNT
-//   One line an attempt: "held NAME: errno" or "ESCAPED NAME: what was reached". Status 1 when anything escaped.
+//   One line an attempt: "held NAME: errno" or "ESCAPED NAME: what was reached". Status 1 when anything
+//   escaped.
 #include <arpa/inet.h>
 #include <dirent.h>
 #include <fcntl.h>
@@ -78,18 +79,21 @@ void try_processes(int host_pid) {
     const long init = call(SYS_pidfd_open, 1);
     must_fail("take a descriptor from init", call(SYS_pidfd_getfd, init, 0, 0));
     must_fail("enter init's namespaces by pidfd", call(SYS_setns, init, CLONE_NEWNS | CLONE_NEWPID));
-    for (const char* file : {"mem", "environ", "auxv", "maps", "root/etc/passwd", "cwd/etc/passwd", "ns/mnt", "ns/user"}) {
+    for (const char* file :
+         {"mem", "environ", "auxv", "maps", "root/etc/passwd", "cwd/etc/passwd", "ns/mnt", "ns/user"}) {
         try_open(std::string{"/proc/1/"} + file, O_RDONLY);
     }
     try_open("/proc/1/exe", O_RDONLY);
     try_open("/proc/1/mem", O_RDWR);
-    must_hold("init survives SIGKILL from inside", ::kill(1, SIGKILL) == 0 || errno == EPERM, "it cannot be named");
+    must_hold("init survives SIGKILL from inside", ::kill(1, SIGKILL) == 0 || errno == EPERM,
+              "it cannot be named");
 }
 
 void try_mounts(const char* read_only_mount) {
     must_fail("mount a tmpfs", ::mount("none", "/tmp", "tmpfs", 0, nullptr));
     must_fail("bind", ::mount("/", "/tmp", nullptr, MS_BIND, nullptr));
-    must_fail("remount a read-only mount", ::mount(nullptr, read_only_mount, nullptr, MS_REMOUNT | MS_BIND, nullptr));
+    must_fail("remount a read-only mount",
+              ::mount(nullptr, read_only_mount, nullptr, MS_REMOUNT | MS_BIND, nullptr));
     must_fail("uncover what is hidden", ::umount2("/proc/keys", MNT_DETACH));
     must_fail("fresh proc", ::mount("proc", "/proc", "proc", 0, nullptr));
     must_fail("fsopen", call(SYS_fsopen, address("tmpfs")));
@@ -150,10 +154,10 @@ void try_files(const char* host_file) {
     for (const char* path : {"/dev/mem", "/dev/kmsg", "/dev/sda", "/dev/kvm", "/dev/fuse", "/dev/net/tun"}) {
         try_open(path, O_RDWR);
     }
-    for (const char* path : {"/proc/sysrq-trigger", "/proc/sys/kernel/core_pattern", "/proc/sys/kernel/modprobe",
-                             "/proc/sys/vm/overcommit_memory", "/sys/kernel/uevent_helper", "/sys/power/state",
-                             "/sys/fs/cgroup/release_agent", "/sys/fs/cgroup/cgroup.procs",
-                             "/sys/fs/cgroup/unified/cgroup.procs"}) {
+    for (const char* path : {"/proc/sysrq-trigger", "/proc/sys/kernel/core_pattern",
+                             "/proc/sys/kernel/modprobe", "/proc/sys/vm/overcommit_memory",
+                             "/sys/kernel/uevent_helper", "/sys/power/state", "/sys/fs/cgroup/release_agent",
+                             "/sys/fs/cgroup/cgroup.procs", "/sys/fs/cgroup/unified/cgroup.procs"}) {
         try_open(path, O_WRONLY);
     }
     for (const dev_t device : {::makedev(1, 1), ::makedev(8, 0)}) {
@@ -199,7 +203,7 @@ void try_kernel() {
     must_fail("acct", call(SYS_acct, 0));
     must_fail("settimeofday", call(SYS_settimeofday, 0, address(buffer)));
     must_fail("reboot", call(SYS_reboot, 0xfee1dead, 672274793, 0)); // turns Ctrl-Alt-Del off, no more
-    must_fail("personality", call(SYS_personality, 0x0400000)); // READ_IMPLIES_EXEC
+    must_fail("personality", call(SYS_personality, 0x0400000));      // READ_IMPLIES_EXEC
     must_fail("fanotify_init", call(SYS_fanotify_init, 0, 0));
     must_fail("an AF_VSOCK socket", ::socket(40, SOCK_STREAM, 0));
     must_fail("an AF_ALG socket", ::socket(38, SOCK_SEQPACKET, 0));
@@ -248,15 +252,15 @@ void try_network(int port, const char* abstract_name) {
 }
 
 void try_privileges() {
-    must_hold("CAP_SYS_ADMIN is out of the bounding set", ::prctl(PR_CAPBSET_READ, CAP_SYS_ADMIN) == 0, "it is not");
+    must_hold("CAP_SYS_ADMIN is out of the bounding set", ::prctl(PR_CAPBSET_READ, CAP_SYS_ADMIN) == 0,
+              "it is not");
     must_hold("no_new_privs", ::prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1, "it is not set");
-    must_fail("an ambient capability",
-              ::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_SYS_ADMIN, 0, 0));
+    must_fail("an ambient capability", ::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_SYS_ADMIN, 0, 0));
     __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
     __user_cap_data_struct all[2] = {{~0U, ~0U, ~0U}, {~0U, ~0U, ~0U}};
     must_fail("every capability by capset", call(SYS_capset, address(&header), address(all)));
-    // Version 2 of a file's capabilities, effective, CAP_SYS_ADMIN: capabilities(7), "File capability extended
-    // attribute versioning".
+    // Version 2 of a file's capabilities, effective, CAP_SYS_ADMIN: capabilities(7), "File capability
+    // extended attribute versioning".
     const std::uint32_t attribute[5] = {0x02000001, 1U << CAP_SYS_ADMIN, 0, 0, 0};
     const int program = ::open("/tmp/gains", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0755);
     const int self = ::open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
