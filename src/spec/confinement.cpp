@@ -107,8 +107,8 @@ ResourceLimit parse_ulimit(std::string_view text) {
     if (values.size() > 2) {
         refuse("--ulimit", text, "not of the form NAME=SOFT[:HARD]", "for example --ulimit nofile=1024:4096");
     }
-    const ResourceLimit limit{found->resource, limit_value(values.front(), text),
-                              limit_value(values.back(), text), "--ulimit " + printable(text)};
+    ResourceLimit limit{found->resource, limit_value(values.front(), text), limit_value(values.back(), text),
+                        "--ulimit " + printable(text)};
     if (limit.soft > limit.hard) {
         refuse("--ulimit", text, "the soft limit is above the hard one", "NAME=SOFT:HARD");
     }
