@@ -13,7 +13,10 @@
 #include "base/files.hpp"
 #include "base/text.hpp"
 #include "cli/cli.hpp"
+#include "doctor/doctor.hpp"
+#include "host/host_facts.hpp"
 #include "image/image.hpp"
+#include "image/store.hpp"
 #include "linux/syscalls.hpp"
 #include "start.hpp"
 
@@ -60,6 +63,24 @@ std::string working_directory() {
     return ::getcwd(path, sizeof path) != nullptr && path[0] == '/' ? path : "";
 }
 
+std::string store_path(const Invocation& invocation, const Environment& caller) {
+    const auto variable = [&](const char* name) {
+        const std::string* value = caller.find(name);
+        return value != nullptr ? *value : std::string{};
+    };
+    return !invocation.root.empty() ? invocation.root
+                                    : default_store_path(variable("SANDBOX_ROOT"), variable("XDG_DATA_HOME"),
+                                                         look_at_host(variable("HOME")).home);
+}
+
+/// @return 0 where the main job works, 1 where it does not
+int run_doctor(const Invocation& invocation, const Environment& caller) {
+    const std::vector<Finding> findings = examine_host(store_path(invocation, caller));
+    write_all(STDOUT_FILENO, invocation.spec.json ? findings_json(findings) : findings_text(findings),
+              "stdout");
+    return main_job_works(findings) ? 0 : 1;
+}
+
 int run_invocation(const std::vector<std::string>& arguments) {
     const Environment caller = environment_of_caller(environ);
     const auto variable = [&](const char* name) {
@@ -75,6 +96,9 @@ int run_invocation(const std::vector<std::string>& arguments) {
     if (invocation.command == "help") {
         write_all(STDOUT_FILENO, help_text(invocation.topic), "stdout");
         return 0;
+    }
+    if (invocation.command == "doctor") {
+        return run_doctor(invocation, caller);
     }
     fill_descriptors(STDERR_FILENO + invocation.spec.process.preserved_fds);
     // What the caller left open beyond these is nobody's business below.

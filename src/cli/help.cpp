@@ -61,7 +61,8 @@ std::string help_text(const std::string& command) {
             throw UsageError("help " + printable(command), "no such command", "sandbox help lists them");
         }
         std::string text = "usage: sandbox " + command + " " + found->usage + "\n\n" + found->summary + "\n";
-        return command == "help" ? text : text + image_help + option_list();
+        const bool takes_image = command == "run" || command == "shell";
+        return takes_image ? text + image_help + option_list() : text;
     }
     std::string text =
         "usage: sandbox COMMAND [OPTIONS] ...\n\nA rootless sandbox: a shell or a command in an image, "

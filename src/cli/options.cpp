@@ -336,6 +336,7 @@ constexpr Command commands[] = {
     {"shell", "[OPTIONS] [IMAGE] [-- SHELL-ARGUMENT...]",
      "a shell in IMAGE; without one, in the host's own root, read-only"},
     {"run", "[OPTIONS] IMAGE [--] COMMAND [ARGUMENT...]", "one command in IMAGE; its exit status is ours"},
+    {"doctor", "[--json] [--root DIR]", "what this host allows, what it lacks, and one fix for each"},
     {"help", "[COMMAND]", "this text, or a command's"},
 };
 

@@ -13,7 +13,7 @@ namespace sandbox {
 
 /// Everything a command line says.
 struct Invocation {
-    std::string command; ///< "shell", "run", "help" or "version"
+    std::string command; ///< "shell", "run", "doctor", "help" or "version"
     std::string topic;   ///< help: the command it is asked about; may be empty
     Spec spec;
     std::string root; ///< --root; empty: the default store

@@ -242,6 +242,13 @@ Invocation parse_invocation(const std::vector<std::string>& arguments, const Par
         }
     }
     apply(given, invocation, context);
+    if (invocation.command == "doctor") {
+        if (!after.positional.empty()) {
+            throw UsageError("doctor " + printable(after.positional.front()), "takes no argument",
+                             "sandbox doctor looks at this host");
+        }
+        return invocation;
+    }
     take_positional(after.positional, invocation);
     finish(invocation);
     return invocation;

@@ -23,9 +23,6 @@ namespace sandbox {
 
 namespace {
 
-constexpr const char* range_hint =
-    "sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 \"$(id -un)\"";
-
 std::string user_name_of(uid_t uid) {
     const auto entry = find_host_user(uid);
     return entry ? entry->name : std::to_string(uid);
@@ -115,7 +112,7 @@ Mapping privileged_mapping(const MappingRequest& request, const Log& log) {
     } else if (!in_initial_user_namespace() && request.uid == 0) {
         mapping.maps = identity_of_own_maps();
     } else {
-        note_single(user_name + " has no line in /etc/subuid and /etc/subgid", range_hint, log);
+        note_single(user_name + " has no line in /etc/subuid and /etc/subgid", sub_id_range_hint, log);
         return single_mapping(request);
     }
     mapping.written = mapping.maps;
@@ -123,27 +120,13 @@ Mapping privileged_mapping(const MappingRequest& request, const Log& log) {
     return mapping;
 }
 
-/// Empty where the helper can do its work; otherwise why not.
-std::string helper_trouble(const char* path) {
-    struct stat status {};
-    if (::stat(path, &status) < 0) {
-        return std::string{path} + " is not installed";
-    }
-    const bool set_uid = status.st_uid == 0 && (status.st_mode & S_ISUID) != 0;
-    char capability[64];
-    if (!set_uid && ::getxattr(path, "security.capability", capability, sizeof capability) <= 0) {
-        return std::string{path} + " is neither set-uid root nor has file capabilities";
-    }
-    return {};
-}
-
 std::string mapping_trouble(const SubIds& ranges, const std::string& user_name, std::string& hint) {
     if (!ranges.usable()) {
-        hint = range_hint;
+        hint = sub_id_range_hint;
         return user_name + " has no line in " + (ranges.uid.empty() ? "/etc/subuid" : "/etc/subgid");
     }
-    for (const char* helper : {"/usr/bin/newuidmap", "/usr/bin/newgidmap"}) {
-        std::string trouble = helper_trouble(helper);
+    for (const char* helper : map_helpers) {
+        std::string trouble = map_helper_trouble(helper);
         if (!trouble.empty()) {
             hint = "install the package uidmap (Debian) or shadow-utils (Fedora) again";
             return trouble;
@@ -159,8 +142,8 @@ void run_helpers(pid_t child, const IdMaps& maps) {
         Pipe messages;
         ChildProcess process;
     };
-    Helper helpers[] = {{"/usr/bin/newuidmap", maps.uid, make_pipe(), {}},
-                        {"/usr/bin/newgidmap", maps.gid, make_pipe(), {}}};
+    Helper helpers[] = {{map_helpers[0], maps.uid, make_pipe(), {}},
+                        {map_helpers[1], maps.gid, make_pipe(), {}}};
     // Side by side: each costs more than a millisecond just to start.
     for (Helper& helper : helpers) {
         SpawnRequest request;
@@ -249,6 +232,19 @@ Mapping choose_mapping(const MappingRequest& request, const Log& log) {
 }
 
 } // namespace
+
+std::string map_helper_trouble(const char* path) {
+    struct stat status {};
+    if (::stat(path, &status) < 0) {
+        return std::string{path} + " is not installed";
+    }
+    const bool set_uid = status.st_uid == 0 && (status.st_mode & S_ISUID) != 0;
+    char capability[64];
+    if (!set_uid && ::getxattr(path, "security.capability", capability, sizeof capability) <= 0) {
+        return std::string{path} + " is neither set-uid root nor has file capabilities";
+    }
+    return {};
+}
 
 Mapping prepare_mapping(const MappingRequest& request, const Log& log) {
     const bool host_root = request.uid == 0 && in_initial_user_namespace();

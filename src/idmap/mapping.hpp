@@ -47,6 +47,16 @@ struct MappingRequest {
     std::string fallback_run_directory; ///< for the domain's state where XDG_RUNTIME_DIR is unusable
 };
 
+/// The set-uid programs that write the maps of plain users: newuidmap(1) and newgidmap(1).
+inline constexpr const char* map_helpers[] = {"/usr/bin/newuidmap", "/usr/bin/newgidmap"};
+
+/// Empty where the helper can do its work; otherwise why not.
+std::string map_helper_trouble(const char* path);
+
+/// What gives a user who has no subordinate ids some.
+inline constexpr const char* sub_id_range_hint =
+    "sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 \"$(id -un)\"";
+
 /// Decides the maps. May move the calling process into the caller's domain (then `way` is direct); the
 /// process must be single-threaded. Without a usable range it falls back to a single id and notes that.
 Mapping prepare_mapping(const MappingRequest& request, const Log& log);

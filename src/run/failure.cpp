@@ -8,6 +8,7 @@
 #include "idmap/user_namespace_failure.hpp"
 #include "run/elf.hpp"
 #include "run/helpers.hpp"
+#include "run/tap_failure.hpp"
 
 namespace sandbox {
 
@@ -54,19 +55,6 @@ class CommandError : public Error {
         default:
             throw CommandError(not_executable, command, error_text(report.code), {});
     }
-}
-
-Error tap_failure(int code) {
-    if (code == ENOENT) {
-        return Error("/dev/net/tun", "there is no such device, so no user-mode network",
-                     "sudo modprobe tun (inside a sandbox: start that one with --nested), or --network none");
-    }
-    if (code == EACCES || code == EPERM) {
-        return Error(
-            "/dev/net/tun", "cannot be opened: " + error_text(code),
-            "sudo chmod 0666 /dev/net/tun (as udev does), or start without a network: --network none");
-    }
-    return SystemError(code, "make a tap device", "network", "--network none starts without one");
 }
 
 Error root_failure(const Plan& plan, int code) {

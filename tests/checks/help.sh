@@ -49,6 +49,7 @@ answers "usage: sandbox run" run --help
 answers "--volume SRC:DST" help run
 answers "usage: sandbox shell" help shell
 answers "usage: sandbox shell" shell --help
+answers "usage: sandbox doctor" help doctor
 answers "usage: sandbox help" help help
 answers "sandbox 0." --version
 

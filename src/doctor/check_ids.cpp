@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+// User namespaces, and the ids that can be mapped in them.
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "base/error.hpp"
+#include "base/files.hpp"
+#include "base/log.hpp"
+#include "base/passwd.hpp"
+#include "base/text.hpp"
+#include "doctor/checks.hpp"
+#include "doctor/distribution.hpp"
+#include "doctor/trial.hpp"
+#include "idmap/mapped_process.hpp"
+#include "idmap/subid.hpp"
+#include "idmap/user_namespace_failure.hpp"
+
+namespace sandbox {
+
+namespace {
+
+constexpr std::uint64_t usual_range = 65536;
+
+std::string user_name() {
+    const auto entry = find_host_user(::geteuid());
+    return entry ? entry->name : std::to_string(::geteuid());
+}
+
+std::uint64_t total(const std::vector<SubIdRange>& ranges) {
+    std::uint64_t sum = 0;
+    for (const SubIdRange& range : ranges) {
+        sum += range.count;
+    }
+    return sum;
+}
+
+/// The first other user of a subuid(5) file whose range shares an id with one of `mine`.
+std::string sharer_of(std::string_view file, const std::vector<SubIdRange>& mine, const std::string& me) {
+    for (const std::string_view line : split(file, '\n')) {
+        const auto fields = split(trim(line), ':');
+        if (fields.size() != 3 || fields[0] == me || fields[0] == std::to_string(::geteuid())) {
+            continue;
+        }
+        for (const SubIdRange& theirs : parse_subid_file(line, fields[0], ::geteuid())) {
+            for (const SubIdRange& range : mine) {
+                if (range.first < theirs.first + theirs.count && theirs.first < range.first + range.count) {
+                    return std::string{fields[0]};
+                }
+            }
+        }
+    }
+    return "";
+}
+
+} // namespace
+
+Finding check_user_namespaces() {
+    const int failure =
+        try_in_namespaces(CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWUTS | CLONE_NEWIPC, [] {
+            // Where AppArmor restricts them they can be made, and have no power: so one use of it.
+            return ::mount("tmpfs", "/", "tmpfs", 0, nullptr) < 0 ? errno : 0;
+        });
+    if (failure == 0) {
+        return {"user-namespaces", Finding::State::ok, "can be made, with power inside", ""};
+    }
+    const Error error = user_namespace_failure(failure);
+    return {"user-namespaces", Finding::State::missing, error.reason(), error.hint()};
+}
+
+Finding check_sub_ids() {
+    const std::string name = user_name();
+    const SubIds ids = find_subids(name, ::geteuid());
+    Finding finding{"sub-ids", Finding::State::degraded, "", sub_id_range_hint};
+    if (!ids.usable()) {
+        finding.detail = name + " has no line in " + (ids.uid.empty() ? "/etc/subuid" : "/etc/subgid") +
+                         ": one id inside, so other owners are lost and apt and the like may fail";
+        return finding;
+    }
+    const std::uint64_t least = std::min(total(ids.uid), total(ids.gid));
+    finding.detail = std::to_string(least) + " ids";
+    if (least < usual_range) {
+        finding.detail += ", fewer than the usual 65536: higher owners of an image cannot be mapped";
+        return finding;
+    }
+    for (const auto& [path, ranges] :
+         {std::pair{"/etc/subuid", &ids.uid}, std::pair{"/etc/subgid", &ids.gid}}) {
+        const std::string other = sharer_of(read_file_if_exists(AT_FDCWD, path).value_or(""), *ranges, name);
+        if (!other.empty()) {
+            finding.detail += ", some of which " + printable(other) + " has too in " + path +
+                              ": each can reach the other's files";
+            finding.fix = std::string{"give one of the two another range in "} + path;
+            return finding;
+        }
+    }
+    return {finding.name, Finding::State::ok, finding.detail, ""};
+}
+
+Finding check_map_helpers() {
+    Finding finding{"newuidmap", Finding::State::ok, "newuidmap and newgidmap are there, with privilege", ""};
+    for (const char* helper : map_helpers) {
+        const std::string trouble = map_helper_trouble(helper);
+        if (!trouble.empty()) {
+            return {finding.name, Finding::State::degraded, trouble + ": one id inside",
+                    install_command(Package::map_helpers)};
+        }
+    }
+    return finding;
+}
+
+Finding check_full_map() {
+    Finding finding{"id-map", Finding::State::ok, "", ""};
+    try {
+        // The fallbacks' notes are the other lines' subject.
+        const Mapping mapping = prepare_mapping(
+            {::geteuid(), ::getegid(), MapKind::root_is_you, false, false, ""}, Log{LogLevel::error});
+        const int status = wait_for(run_mapped(mapping, [] { return 0; }));
+        if (status != 0) {
+            return {finding.name, Finding::State::missing, "a process with the map cannot be started", ""};
+        }
+        finding.detail = mapping.maps.is_single() ? "one id can be mapped" : "the whole range can be mapped";
+        finding.state = mapping.maps.is_single() ? Finding::State::degraded : Finding::State::ok;
+    } catch (const Error& error) {
+        return {finding.name, Finding::State::missing, error.what(), error.hint()};
+    }
+    return finding;
+}
+
+} // namespace sandbox
