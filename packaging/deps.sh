@@ -26,7 +26,7 @@ debian_packages() {
     case $1 in
     build)
         echo g++ cmake ninja-build pkg-config ccache libboost-program-options-dev libboost-filesystem-dev \
-            libarchive-dev libslirp-dev libglib2.0-dev libssl-dev zlib1g-dev nlohmann-json3-dev
+            libarchive-dev libslirp-dev libglib2.0-dev libssl-dev zlib1g-dev nlohmann-json3-dev libseccomp-dev libsystemd-dev
         ;;
     run) echo uidmap fuse-overlayfs fuse3 ;;
     images) echo busybox-static mmdebstrap uidmap debian-archive-keyring ;;
@@ -43,7 +43,7 @@ fedora_packages() {
     case $1 in
     build)
         echo gcc-c++ libstdc++-static cmake ninja-build pkgconf-pkg-config ccache boost-devel boost-static glibc-static libstdc++-static \
-            libarchive-devel libslirp-devel glib2-devel openssl-devel zlib-devel json-devel
+            libarchive-devel libslirp-devel glib2-devel openssl-devel zlib-devel json-devel libseccomp-devel systemd-devel
         ;;
     run) echo shadow-utils shadow-utils-subid fuse-overlayfs fuse3 ;;
     # No Debian image there: what makes it is not counted on, and the tests do without it.

@@ -10,6 +10,7 @@
 #include "base/files.hpp"
 #include "base/network_rules.hpp"
 #include "base/text.hpp"
+#include "spec/confinement.hpp"
 #include "spec/parse.hpp"
 
 namespace sandbox {
@@ -117,6 +118,7 @@ constexpr auto files = OptionGroup::files;
 constexpr auto process = OptionGroup::process;
 constexpr auto network = OptionGroup::network;
 constexpr auto isolation = OptionGroup::isolation;
+constexpr auto limits = OptionGroup::limits;
 constexpr auto root = OptionGroup::root;
 constexpr auto general = OptionGroup::general;
 constexpr auto none = OptionValue::none;
@@ -302,6 +304,45 @@ constexpr Option options[] = {
     {"nested", 0, none, nullptr, nullptr, "make room for sandboxes inside", isolation,
      [](Invocation& i, const std::string& v, const Context&) {
          i.spec.sandbox.nested = parse_switch("--nested", v);
+     }},
+
+    {"cap-add", 0, required, "CAP|all", nullptr, "give root inside a capability (CAP_ may be left out)",
+     isolation,
+     [](Invocation& i, const std::string& v,
+        const Context&) { i.spec.process.added_capabilities |= parse_capability("--cap-add", v); }},
+    {"cap-drop", 0, required, "CAP|all", nullptr, "take one from it", isolation,
+     [](Invocation& i, const std::string& v, const Context&) {
+         i.spec.process.dropped_capabilities |= parse_capability("--cap-drop", v);
+     }},
+    {"allow-new-privs", 0, none, nullptr, nullptr, "let set-uid programs of the image (su, sudo) work",
+     isolation,
+     [](Invocation& i, const std::string& v,
+        const Context&) { i.spec.process.new_privileges = parse_switch("--allow-new-privs", v); }},
+    {"seccomp", 0, required, "default|log|unconfined|FILE", nullptr,
+     "the system-call filter; FILE is a docker-format JSON profile", isolation,
+     [](Invocation& i, const std::string& v, const Context& c) {
+         i.spec.process.filter = parse_seccomp(v, c.directory);
+     }},
+    {"device", 0, required, "PATH[:PATH-INSIDE]", nullptr, "a device of the host that you may use", isolation,
+     [](Invocation& i, const std::string& v, const Context&) {
+         i.spec.sandbox.devices.push_back(parse_device(v));
+     }},
+
+    {"memory", 0, required, "SIZE", nullptr, "the most memory it may use, as 512m or 2g", limits,
+     [](Invocation& i, const std::string& v, const Context&) {
+         i.spec.sandbox.limits.memory = parse_memory(v);
+     }},
+    {"cpus", 0, required, "N", nullptr, "the most processors it may keep busy, as 2 or 0.5", limits,
+     [](Invocation& i, const std::string& v, const Context&) {
+         i.spec.sandbox.limits.cpu_quota = parse_cpus(v);
+     }},
+    {"pids-limit", 0, required, "N", nullptr, "the most processes and threads it may have", limits,
+     [](Invocation& i, const std::string& v, const Context&) {
+         i.spec.sandbox.limits.processes = parse_pids_limit(v);
+     }},
+    {"ulimit", 0, required, "NAME=SOFT[:HARD]", nullptr, "a limit of setrlimit(2), as nofile or core", limits,
+     [](Invocation& i, const std::string& v, const Context&) {
+         i.spec.process.resource_limits.push_back(parse_ulimit(v));
      }},
 
     {"read-only", 0, none, nullptr, nullptr, "the root cannot be written; /tmp, /var/tmp and /run can", root,

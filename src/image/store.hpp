@@ -7,6 +7,7 @@
 //                                /etc/resolv.conf, say, needs nothing written when a sandbox starts
 //   ROOT/tars/KEY                an archive file that was imported, by what stat(2) says of it: its layer
 //   ROOT/layers/SHA256/MAP/root  a tree, by the digest of its uncompressed tar and the kind of id map
+//   ROOT/filters/KEY             a seccomp profile that was compiled, by what stat(2) says of it
 //   ROOT/tmp/NAME                an import under way; whoever holds its lock is alive
 //   ROOT/runs/MAP/N              upper and work of a running sandbox, recycled; locked while in use
 #pragma once

@@ -35,7 +35,22 @@ constexpr sock_filter jump(std::uint16_t code, std::uint32_t k, std::uint8_t yes
     return {code, yes, no, k};
 }
 
+/// @return what seccomp(2) answers: 0, or the listener that SECCOMP_FILTER_FLAG_NEW_LISTENER asks for
+int load(const sock_filter* instructions, unsigned short count, unsigned flags) noexcept {
+    // The kernel only reads them. seccomp(2)
+    const sock_fprog filter{count, const_cast<sock_filter*>(instructions)};
+    return static_cast<int>(::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &filter));
+}
+
 } // namespace
+
+int load_filter(const sock_filter* instructions, std::size_t count) noexcept {
+    return load(instructions, static_cast<unsigned short>(count), 0);
+}
+
+int load_reporting_filter(const sock_filter* instructions, std::size_t count) noexcept {
+    return load(instructions, static_cast<unsigned short>(count), SECCOMP_FILTER_FLAG_NEW_LISTENER);
+}
 
 int load_allow_list(std::span<const int> allowed, SocketDomains domains) noexcept {
     if (allowed.size() > max_calls) {
@@ -73,8 +88,7 @@ int load_allow_list(std::span<const int> allowed, SocketDomains domains) noexcep
     if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) {
         return -1;
     }
-    const sock_fprog filter{length, program};
-    return static_cast<int>(::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &filter));
+    return load(program, length, 0);
 }
 
 } // namespace sandbox

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// System-call filters (seccomp(2)) for the helper programs, built from a list of what they use.
+// System-call filters (seccomp(2)): ready-made ones for the command, and for the helper programs lists of
+// what they use.
 #pragma once
 
+#include <linux/filter.h>
+
+#include <cstddef>
 #include <cstdint>
 #include <span>
 
@@ -19,5 +23,13 @@ enum class SocketDomains : std::uint8_t {
 /// through another architecture's entry (i386, x32) kills the process. Needs no_new_privs, which it sets.
 /// @return 0, or -1 with errno
 int load_allow_list(std::span<const int> allowed, SocketDomains domains = SocketDomains::internet) noexcept;
+
+/// Loads a program for the calling thread, for ever. Needs no_new_privs or CAP_SYS_ADMIN. Usable between
+/// clone and exec. @return 0, or -1 with errno
+int load_filter(const sock_filter* instructions, std::size_t count) noexcept;
+
+/// The same for one that answers SECCOMP_RET_USER_NOTIF. @return the listener, close-on-exec, or -1 with
+/// errno
+int load_reporting_filter(const sock_filter* instructions, std::size_t count) noexcept;
 
 } // namespace sandbox

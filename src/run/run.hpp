@@ -14,6 +14,7 @@
 #include "child/handshake.hpp"
 #include "idmap/mapping.hpp"
 #include "plan/plan.hpp"
+#include "run/cgroup.hpp"
 #include "run/network_helper.hpp"
 
 namespace sandbox {
@@ -42,6 +43,7 @@ struct RunRequest {
     const Log& log;
     NetworkRequest& network; ///< sockets and files leave it when they are handed on
     RunLimits limits;
+    const SandboxCgroup* cgroup = nullptr; ///< that everything of the sandbox is in; nullptr: the caller's
 };
 
 struct RunResult {

@@ -66,12 +66,13 @@ class Supervisor {
         for (const int number : sandbox_.early_signals) {
             pass_signal(number);
         }
-        enum { ended, signal, time, network, terminal = network + NetworkHelper::wait_count };
+        enum { ended, signal, time, calls, network, terminal = network + NetworkHelper::wait_count };
         constexpr int count = terminal + TerminalProxy::wait_count;
         while (true) {
             pollfd wait[count] = {{sandbox_.init.pidfd.get(), POLLIN, 0},
                                   {signals_.fd(), POLLIN, 0},
-                                  {timer_.get(), POLLIN, 0}};
+                                  {timer_.get(), POLLIN, 0},
+                                  {sandbox_.calls ? sandbox_.calls->fd() : -1, POLLIN, 0}};
             for (int i = network; i < count; ++i) {
                 wait[i].fd = -1;
             }
@@ -96,6 +97,9 @@ class Supervisor {
             if (sandbox_.network) {
                 sandbox_.network->serve(&wait[network], request_.log);
             }
+            if (sandbox_.calls) {
+                sandbox_.calls->serve(wait[calls]);
+            }
             if (sandbox_.terminal) {
                 sandbox_.terminal->serve(&wait[terminal]);
             }
@@ -110,6 +114,9 @@ class Supervisor {
         }
         if (sandbox_.network) {
             sandbox_.network->finish(request_.log);
+        }
+        if (sandbox_.calls) {
+            request_.log.note(sandbox_.calls->text());
         }
         if (killed_) {
             return 128 + SIGKILL;
@@ -215,6 +222,9 @@ RunResult run_sandbox(const RunRequest& request, SignalSource& signals,
         release_preserved(request.plan.process.preserved_fds);
         while_running();
         result.status = Supervisor{request, signals, sandbox}.watch();
+        if (request.cgroup != nullptr && request.cgroup->oom_kills() > 0) {
+            request.log.note("--memory: the limit was reached, and the kernel killed what used most");
+        }
         result.user_namespace = std::move(sandbox.user_namespace);
     } catch (const LaunchInterrupted& interrupted) {
         result.status = 128 + interrupted.signal;

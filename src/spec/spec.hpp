@@ -51,8 +51,24 @@ struct TmpfsMount {
     unsigned mode = 01777;  ///< permission bits of its root
 };
 
+/// A device of the host's. Both paths are absolute.
+struct DeviceMount {
+    std::string source;
+    std::string target;
+    std::string option; ///< for messages
+};
+
 /// Mounts are made in the user's order: a later one may lie within an earlier one.
 using MountOperation = std::variant<BindMount, TmpfsMount>;
+
+/// What a cgroup of the sandbox's own holds it to; nothing is no limit.
+struct CgroupLimits {
+    std::optional<std::uint64_t> memory;    ///< bytes
+    std::optional<std::uint64_t> cpu_quota; ///< microseconds in each 100,000
+    std::optional<std::uint64_t> processes;
+
+    [[nodiscard]] bool any() const { return memory || cpu_quota || processes; }
+};
 
 /// --add-host: a line of /etc/hosts.
 struct HostEntry {
@@ -92,6 +108,28 @@ struct SandboxSpec {
     UpperPlace upper = UpperPlace::automatic;
     std::optional<std::int64_t> time_offset; ///< seconds added to the monotonic and boottime clocks
     bool nested = false;
+    std::vector<DeviceMount> devices;
+    CgroupLimits limits;
+};
+
+enum class FilterKind {
+    standard, ///< the table of seccomp/default.txt
+    report,   ///< nothing is denied, but what that table would deny is told
+    none,
+    profile, ///< a docker-format JSON file
+};
+
+struct SystemCallFilter {
+    FilterKind kind = FilterKind::standard;
+    std::string path; ///< profile: absolute
+};
+
+/// One of setrlimit(2)'s.
+struct ResourceLimit {
+    int resource = 0; ///< RLIMIT_*
+    std::uint64_t soft = 0;
+    std::uint64_t hard = 0;
+    std::string option; ///< for messages
 };
 
 /// One step of building an environment, in the user's order.
@@ -113,6 +151,11 @@ struct ProcessSpec {
     unsigned preserved_fds = 0;    ///< descriptors 3 .. 3+N-1 are passed on
     bool init = true;
     TtyUse tty = TtyUse::automatic;
+    std::uint64_t added_capabilities = 0; ///< to the default, one bit each
+    std::uint64_t dropped_capabilities = 0;
+    bool new_privileges = false; ///< set-uid programs have their effect
+    SystemCallFilter filter;
+    std::vector<ResourceLimit> resource_limits;
     std::optional<std::chrono::nanoseconds> timeout;
     std::chrono::nanoseconds kill_after = std::chrono::seconds{10};
 };
