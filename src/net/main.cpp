@@ -49,8 +49,9 @@ namespace {
 using namespace sandbox;
 using namespace sandbox::net;
 
-/// What shall show as an error of the call, not end the process: a connection that is gone, since libslirp sends
-/// without MSG_NOSIGNAL (slirp_send() in its slirp.c), and a log that outgrows the caller's file-size limit.
+/// What shall show as an error of the call, not end the process: a connection that is gone, since libslirp
+/// sends without MSG_NOSIGNAL (slirp_send() in its slirp.c), and a log that outgrows the caller's file-size
+/// limit.
 void ignore_signals() {
     struct sigaction ignore {};
     ignore.sa_handler = SIG_IGN;
