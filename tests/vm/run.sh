@@ -88,7 +88,7 @@ boot() {
         -append "root=/dev/vda ro console=ttyS0 panic=-1 quiet systemd.show_status=error" \
         -drive "file=$work/root.img,format=raw,if=virtio,snapshot=on" \
         -drive "file=$work/payload.img,format=raw,if=virtio,readonly=on" \
-        -serial "file:$work/console.log" -serial stdio </dev/null | tr -d '\r'
+        -serial "file:$work/console.log" -serial stdio </dev/null | sed -u 's,\r$,,'
 }
 
 prepare_image
