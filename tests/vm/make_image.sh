@@ -30,7 +30,7 @@ esac
 suite=$1
 out=$(cd "$2" && pwd)
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-size=1200M
+size=4G
 
 # The first line is the machine, the second what the .deb depends on, the third what the tests use.
 packages=(systemd-sysv udev kmod dbus dbus-user-session libpam-systemd linux-image-cloud-amd64 zstd apparmor login
