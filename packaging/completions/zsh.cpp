@@ -66,8 +66,9 @@ std::string specs_of(const Option& option) {
                            : option.value == OptionValue::after_equals ? "=-"
                            : is_long                                   ? "="
                                                                        : "+";
-        text += "        " +
-                quoted("*" + spelling + join + "[" + escaped(option.help, "[]\\:") + "]" + value) + "\n";
+        std::string spec = "*";
+        spec.append(spelling).append(join).append("[").append(escaped(option.help, "[]\\:"));
+        text.append("        ").append(quoted(spec.append("]").append(value))).append("\n");
     }
     return text;
 }
