@@ -33,12 +33,13 @@ debian_packages() {
     run) echo uidmap fuse-overlayfs fuse3 ;;
     images) echo busybox-static mmdebstrap uidmap debian-archive-keyring ;;
     test)
-        echo libgtest-dev clang clang-format clang-tidy shellcheck git strace iproute2 procps util-linux ncat iperf3 \
-            python3 attr libcap2-bin binutils gzip xz-utils zstd bzip2 lz4 bash-completion zsh fish mandoc groff
+        echo libgtest-dev clang libclang-rt-dev clang-format clang-tidy shellcheck git strace iproute2 procps util-linux ncat iperf3 \
+            python3 attr libcap2-bin binutils gzip xz-utils zstd bzip2 lz4 mandoc groff bash-completion zsh fish \
+            dnsmasq-base bind9-dnsutils
         ;;
     packages) echo debhelper dpkg-dev fakeroot lintian rpm rpmlint xz-utils ;;
     vm) echo qemu-system-x86 e2fsprogs mmdebstrap uidmap ;;
-    perf) echo bubblewrap podman crun slirp4netns passt hyperfine iperf3 ;;
+    perf) echo bubblewrap podman crun slirp4netns passt hyperfine iperf3 ncat iproute2 python3 ;;
     esac
 }
 
@@ -52,14 +53,14 @@ fedora_packages() {
     # No Debian image there: what makes it is not counted on, and the tests do without it.
     images) echo busybox ;;
     test)
-        echo gtest-devel libasan libubsan clang clang-tools-extra ShellCheck git-core strace iproute procps-ng \
-            util-linux nmap-ncat iperf3 python3 attr libcap binutils gzip xz zstd bzip2 lz4 bash-completion zsh fish \
-            mandoc groff
+        echo gtest-devel libasan libubsan clang compiler-rt clang-tools-extra ShellCheck git-core strace iproute procps-ng \
+            util-linux nmap-ncat iperf3 python3 attr libcap binutils gzip xz zstd bzip2 lz4 mandoc groff bash-completion zsh fish \
+            dnsmasq bind-utils
         ;;
     packages) echo rpm-build rpmlint ;;
     # The virtual machines are made of Debian's packages.
     vm) ;;
-    perf) echo bubblewrap podman crun slirp4netns passt hyperfine iperf3 ;;
+    perf) echo bubblewrap podman crun slirp4netns passt hyperfine iperf3 nmap-ncat iproute python3 ;;
     esac
 }
 

@@ -25,9 +25,10 @@
 #include "rootfs/rootfs.hpp"
 #include "rootfs/run_directory.hpp"
 #include "rootfs/users.hpp"
-#include "run/helpers.hpp"
+#include "run/fuse_overlay_helper.hpp"
 #include "run/run.hpp"
 #include "spec/validate.hpp"
+#include "start_network.hpp"
 
 namespace sandbox {
 
@@ -113,7 +114,7 @@ std::vector<std::string> find_environment(const Spec& spec, const Image& image, 
     sources.inherits_caller = is_host;
     sources.user = user.name;
     sources.home = user.home;
-    sources.has_network = spec.sandbox.network != Network::none;
+    sources.has_network = spec.sandbox.network.kind != Network::none;
     ProcessSpec process = spec.process;
     const std::string& zone = spec.sandbox.timezone;
     if (is_host && !zone.empty() && zone != "local") {
@@ -129,7 +130,7 @@ EtcFiles find_etc_files(const SandboxSpec& sandbox, const Image& image) {
     EtcFiles etc;
     const Network network = effective_network(sandbox);
     etc.resolv_conf =
-        resolv_conf_text(network, network == Network::none ? "" : host_file("/etc/resolv.conf"));
+        resolv_conf_text(sandbox, network == Network::none ? "" : host_file("/etc/resolv.conf"));
     const bool wants_host_names = is_host || network == Network::host;
     etc.hosts = hosts_text(sandbox, wants_host_names ? host_file("/etc/hosts") : "");
     etc.hostname = shares(sandbox, Namespace::uts) ? "" : sandbox.hostname + "\n";
@@ -189,6 +190,7 @@ struct Start {
     Mapping mapping;
     std::vector<BindSource> bind_sources;
     ResolvedUser user;
+    NetworkRequest& network;
 };
 
 CompiledPlan make_plan(const Start& start, const Rootfs& rootfs, const Environment& caller) {
@@ -255,7 +257,8 @@ void end_housekeeping(const ChildProcess& housekeeping, const SignalSource& sign
 int run_plan(const Start& start, SignalSource& signals, const CompiledPlan& plan, const Store* store,
              RunDirectory* directory) {
     const ProcessSpec& process = start.invocation.spec.process;
-    const RunRequest request{plan.plan(), start.mapping, start.log, {process.timeout, process.kill_after}};
+    const RunRequest request{
+        plan.plan(), start.mapping, start.log, start.network, {process.timeout, process.kill_after}};
     ChildProcess housekeeping;
     const RunResult result = run_sandbox(request, signals, [&] {
         if (directory != nullptr && has_leftovers(*store, *directory)) {
@@ -330,10 +333,19 @@ int start_sandbox(const Invocation& invocation, const Environment& caller) {
     const Spec& spec = invocation.spec;
     validate(spec);
     const Log log{invocation.log_level};
-    Start start{
-        invocation, log, look_at_host(variable(caller, "HOME")), identify_image(spec.sandbox.image), {},
-        {},         {}};
+    NetworkRequest network;
+    Start start{invocation,
+                log,
+                look_at_host(variable(caller, "HOME")),
+                identify_image(spec.sandbox.image),
+                {},
+                {},
+                {},
+                network};
     start.bind_sources = look_at_sources(spec.sandbox);
+    if (!spec.dry_run) {
+        network = request_network(spec.sandbox, log);
+    }
 
     const std::string store_path =
         !invocation.root.empty() ? invocation.root

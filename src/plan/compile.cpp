@@ -16,8 +16,6 @@ namespace sandbox {
 
 namespace {
 
-constexpr unsigned tap_mtu = 65520; // the largest that libslirp takes
-
 bool lies_below(const std::string& path, const std::string& directory) {
     return path == directory ||
            (path.starts_with(directory) && (directory == "/" || path[directory.size()] == '/'));
@@ -99,8 +97,9 @@ std::string ping_group_range(const IdMap& gids) {
 NetworkPlan network_plan(const SandboxSpec& sandbox, const Mapping& mapping, TextKeeper& texts) {
     NetworkPlan network;
     network.loopback = !shares(sandbox, Namespace::net);
-    network.tap = network.loopback && sandbox.network == Network::slirp;
-    network.mtu = tap_mtu;
+    network.tap = network.loopback && sandbox.network.kind == Network::slirp;
+    network.mtu = sandbox.network.mtu;
+    network.ipv6 = sandbox.network.ipv6;
     network.ping_group_range = texts.keep(ping_group_range(mapping.maps.gid));
     return network;
 }

@@ -77,6 +77,7 @@ struct NetworkPlan {
     bool loopback = false;                  ///< a namespace of the sandbox's own: bring lo up
     bool tap = false;                       ///< make eth0 and hand it to the parent
     unsigned mtu = 0;                       ///< bytes
+    bool ipv6 = true;                       ///< give eth0 an IPv6 address and route
     const char* ping_group_range = nullptr; ///< "FIRST LAST" for net.ipv4.ping_group_range
 };
 

@@ -7,7 +7,7 @@
 #include "base/text.hpp"
 #include "idmap/user_namespace_failure.hpp"
 #include "run/elf.hpp"
-#include "run/helpers.hpp"
+#include "run/fuse_overlay_helper.hpp"
 #include "run/tap_failure.hpp"
 
 namespace sandbox {

@@ -108,7 +108,7 @@ void wait_for_packet(int channel, SignalSource& signals, std::vector<int>& early
 void take_descriptor(const RunRequest& request, RunningSandbox& sandbox, char tag, UniqueFd fd) {
     switch (tag) {
         case tag_tap:
-            sandbox.network = std::make_unique<NetworkHelper>(std::move(fd));
+            sandbox.network = std::make_unique<NetworkHelper>(std::move(fd), request.network);
             break;
         case tag_fuse:
             sandbox.file_system = std::make_unique<FuseOverlayHelper>(fd, request.plan.root, request.mapping);

@@ -6,7 +6,8 @@
 #include <vector>
 
 #include "base/process.hpp"
-#include "run/helpers.hpp"
+#include "run/fuse_overlay_helper.hpp"
+#include "run/network_helper.hpp"
 #include "run/run.hpp"
 #include "run/terminal.hpp"
 

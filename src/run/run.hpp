@@ -14,6 +14,7 @@
 #include "child/handshake.hpp"
 #include "idmap/mapping.hpp"
 #include "plan/plan.hpp"
+#include "run/network_helper.hpp"
 
 namespace sandbox {
 
@@ -39,6 +40,7 @@ struct RunRequest {
     const Plan& plan;
     const Mapping& mapping;
     const Log& log;
+    NetworkRequest& network; ///< sockets and files leave it when they are handed on
     RunLimits limits;
 };
 

@@ -12,10 +12,15 @@
 #include <variant>
 #include <vector>
 
+#include "base/ip_address.hpp"
+#include "base/network_rules.hpp"
+
 namespace sandbox {
 
 enum class UserNamespace { automatic, keep_id, single };
 enum class Network { slirp, none, host };
+/// What carries TCP: kernel-spliced sockets, libslirp, or the first where the kernel can.
+enum class NetEngine { automatic, slirp, splice };
 enum class Storage { automatic, overlay, fuse, copy };
 enum class UpperPlace { automatic, disk, tmpfs };
 enum class HomeView { hide, read_only, read_write };
@@ -49,12 +54,34 @@ struct TmpfsMount {
 /// Mounts are made in the user's order: a later one may lie within an earlier one.
 using MountOperation = std::variant<BindMount, TmpfsMount>;
 
+/// --add-host: a line of /etc/hosts.
+struct HostEntry {
+    std::string name;
+    IpAddress address;
+};
+
+/// The user-mode network and what may pass through it.
+struct NetworkSpec {
+    Network kind = Network::slirp;
+    NetEngine engine = NetEngine::automatic;
+    std::vector<PublishRule> published;
+    std::vector<AllowRule> allowed;          ///< empty: everything that is not the host's own
+    std::string flow_log;                    ///< --net-log: a path of the host; empty: none
+    std::string capture;                     ///< --pcap: likewise
+    bool host_loopback = false;              ///< the gateway's address is the host's 127.0.0.1
+    std::vector<IpAddress> nameservers;      ///< empty: the host's
+    std::vector<std::string> search_domains; ///< empty: the host's
+    std::vector<HostEntry> hosts;
+    unsigned mtu = 65520; ///< bytes
+    bool ipv6 = true;
+};
+
 /// The sandbox: namespaces, root, mounts, network.
 struct SandboxSpec {
     std::string image; ///< "host", or a path; empty is the command's default
     UserNamespace user_namespace = UserNamespace::automatic;
     bool use_domain = true;
-    Network network = Network::slirp;
+    NetworkSpec network;
     std::vector<Namespace> shared; ///< the host's of these kinds are kept
     std::vector<MountOperation> mounts;
     bool read_only = false;
