@@ -11,6 +11,8 @@ Groups: build   compiler, build tools and libraries
         run     what `sandbox` calls when it runs
         images  what the recipes in images/ need
         test    what tests/run.sh and .ci/run need
+        packages  what building and checking the .deb and the .rpm needs
+        vm      what tests/vm needs
         perf    the tools that tests/perf compares with
 Default: build run images test. As a plain user the installation goes through sudo.
 USAGE
@@ -32,9 +34,11 @@ debian_packages() {
     images) echo busybox-static mmdebstrap uidmap debian-archive-keyring ;;
     test)
         echo libgtest-dev clang libclang-rt-dev clang-format clang-tidy shellcheck git strace iproute2 procps util-linux ncat iperf3 \
-            python3 attr libcap2-bin binutils gzip xz-utils zstd bzip2 lz4 mandoc groff \
+            python3 attr libcap2-bin binutils gzip xz-utils zstd bzip2 lz4 mandoc groff bash-completion zsh fish \
             dnsmasq-base bind9-dnsutils
         ;;
+    packages) echo debhelper dpkg-dev fakeroot lintian rpm rpmlint xz-utils ;;
+    vm) echo qemu-system-x86 e2fsprogs mmdebstrap uidmap ;;
     perf) echo bubblewrap podman crun slirp4netns passt hyperfine iperf3 ncat iproute2 python3 ;;
     esac
 }
@@ -50,9 +54,12 @@ fedora_packages() {
     images) echo busybox ;;
     test)
         echo gtest-devel libasan libubsan clang compiler-rt clang-tools-extra ShellCheck git-core strace iproute procps-ng \
-            util-linux nmap-ncat iperf3 python3 attr libcap binutils gzip xz zstd bzip2 lz4 mandoc groff \
+            util-linux nmap-ncat iperf3 python3 attr libcap binutils gzip xz zstd bzip2 lz4 mandoc groff bash-completion zsh fish \
             dnsmasq bind-utils
         ;;
+    packages) echo rpm-build rpmlint ;;
+    # The virtual machines are made of Debian's packages.
+    vm) ;;
     perf) echo bubblewrap podman crun slirp4netns passt hyperfine iperf3 nmap-ncat iproute python3 ;;
     esac
 }
@@ -116,7 +123,7 @@ for argument in "$@"; do
         usage
         exit 0
         ;;
-    build | run | images | test | perf) groups+=("$argument") ;;
+    build | run | images | test | packages | vm | perf) groups+=("$argument") ;;
     *) die "$argument: no such group" "packaging/deps.sh --help lists them" ;;
     esac
 done

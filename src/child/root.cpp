@@ -84,30 +84,20 @@ void copy_root_attributes(const Child& child, int layer, int upper) noexcept {
     }
 }
 
-/// fsopen, layers one by one where the kernel can (lowerdir+, Linux 6.5), else in one option.
-int configure_overlay(int context, const int* layers, std::size_t count, const OverlayParts& parts) noexcept {
-    char text[256];
-    int added = 0;
-    for (std::size_t i = 0; i < count && added == 0; ++i) {
+/// The layers one by one: lowerdir+, Linux 6.5. A value of fsconfig(2) ends at 255 bytes.
+int add_layers(int context, const int* layers, std::size_t count) noexcept {
+    for (std::size_t i = 0; i < count; ++i) {
+        char text[64];
         (void)std::snprintf(text, sizeof text, "/proc/self/fd/%d", layers[i]);
-        added = ::fsconfig(context, FSCONFIG_SET_STRING, "lowerdir+", text, 0);
-    }
-    if (added < 0) {
-        // A value ends at 255 bytes: enough for about 14 layers.
-        std::size_t used = 0;
-        for (std::size_t i = 0; i < count; ++i) {
-            const int length = std::snprintf(text + used, sizeof text - used, "%s/proc/self/fd/%d",
-                                             i == 0 ? "" : ":", layers[i]);
-            if (length < 0 || used + static_cast<std::size_t>(length) >= sizeof text) {
-                errno = E2BIG;
-                return -1;
-            }
-            used += static_cast<std::size_t>(length);
-        }
-        if (::fsconfig(context, FSCONFIG_SET_STRING, "lowerdir", text, 0) < 0) {
+        if (::fsconfig(context, FSCONFIG_SET_STRING, "lowerdir+", text, 0) < 0) {
             return -1;
         }
     }
+    return 0;
+}
+
+int configure_overlay(int context, const OverlayParts& parts) noexcept {
+    char text[64];
     (void)std::snprintf(text, sizeof text, "/proc/self/fd/%d", parts.upper);
     if (::fsconfig(context, FSCONFIG_SET_STRING, "upperdir", text, 0) < 0) {
         return -1;
@@ -120,6 +110,29 @@ int configure_overlay(int context, const int* layers, std::size_t count, const O
         return -1;
     }
     return ::fsconfig(context, FSCONFIG_CMD_CREATE, nullptr, nullptr, 0);
+}
+
+/// Before Linux 6.5: mount(2) takes a page of options, and the names of layers may be relative. In
+/// /proc/self/fd a descriptor's name is its number, so that 500 of them fit.
+int mount_by_numbers(const char* target, const int* layers, std::size_t count,
+                     const OverlayParts& parts) noexcept {
+    char options[4000];
+    int used = std::snprintf(options, sizeof options,
+                             "userxattr,volatile,upperdir=%d,workdir=%d,lowerdir=", parts.upper, parts.work);
+    for (std::size_t i = 0; i < count; ++i) {
+        const auto room = sizeof options - static_cast<std::size_t>(used);
+        const int length = std::snprintf(options + used, room, i == 0 ? "%d" : ":%d", layers[i]);
+        if (length < 0 || static_cast<std::size_t>(length) >= room) {
+            errno = E2BIG;
+            return -1;
+        }
+        used += length;
+    }
+    if (::chdir("/proc/self/fd") < 0 || ::mount("overlay", target, "overlay", MS_NODEV, options) < 0 ||
+        ::chdir("/") < 0) {
+        return -1;
+    }
+    return ::open_tree(AT_FDCWD, target, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
 }
 
 int make_overlay(Child& child) noexcept {
@@ -139,10 +152,16 @@ int make_overlay(Child& child) noexcept {
     const OverlayParts parts = open_parts(child);
     copy_root_attributes(child, layers[0], parts.upper);
     const int context = ::fsopen("overlay", FSOPEN_CLOEXEC);
-    if (context < 0 || configure_overlay(context, layers, root.layers.count, parts) < 0) {
+    if (context < 0) {
         fail(child, Stage::root);
     }
-    const int mount = ::fsmount(context, FSMOUNT_CLOEXEC, MOUNT_ATTR_NODEV);
+    int mount = -1;
+    if (add_layers(context, layers, root.layers.count) == 0 && configure_overlay(context, parts) == 0) {
+        mount = ::fsmount(context, FSMOUNT_CLOEXEC, MOUNT_ATTR_NODEV);
+    } else if (errno == EINVAL) {
+        // Before 6.5 fsconfig takes any text for overlay, and it is the creation that refuses "lowerdir+".
+        mount = mount_by_numbers(root.run_directory, layers, root.layers.count, parts);
+    }
     if (mount < 0) {
         fail(child, Stage::root);
     }
