@@ -71,7 +71,6 @@ NetworkRequest request_network(const SandboxSpec& sandbox, const Log& log) {
     request.capture = open_output_if_asked("--pcap", network.capture, O_TRUNC);
     request.published = bind_published_ports(network.published, log);
     request.follows_host_resolver = network.nameservers.empty();
-    request.is_restricted = !network.allowed.empty();
     return request;
 }
 

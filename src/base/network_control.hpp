@@ -8,7 +8,7 @@
 //       |  <-- "note TAB TEXT [TAB HINT]"                 |  at any time: for the user's eyes
 //       |  <-- "debug TAB TEXT"                           |  likewise, with --log-level debug
 //       |  --> "resolv.conf TAB CONTENT"                  |  the host's file, whenever it changes
-//       |  --> "end"                                      |  the command has ended
+//       |  --> "end"                                      |  the command has ended: connections get a second
 //       |  <-- "summary TAB TEXT"                         |  what was denied, where something was
 //       |  end of file                                    |  logs are written, the process ends
 //

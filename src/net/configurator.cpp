@@ -45,8 +45,7 @@ struct Answer {
     std::array<char, 256> failure{};
 };
 
-// --- inside the fork
-// -----------------------------------------------------------------------------------------------
+// ---- inside the fork -------------------------------------------------------------------------------------
 
 void join_namespaces(int tap) {
     const UniqueFd network{check(::ioctl(tap, TUNGETDEVNETNS), "find the network namespace of", "the tap")};
@@ -186,8 +185,7 @@ void send_answer(int channel, const ConfiguratorResult& result, bool agent) {
     ::_exit(0);
 }
 
-// --- in sandbox-net
-// ------------------------------------------------------------------------------------------------
+// ---- in sandbox-net --------------------------------------------------------------------------------------
 
 UniqueFd take(const int*& next) {
     return UniqueFd{*next++};

@@ -52,6 +52,9 @@ class SlirpEngine {
     /// made by the old time would be over at once.
     void serve(const std::vector<pollfd>& polled);
 
+    /// TCP connections that are not over yet.
+    [[nodiscard]] std::size_t streams() const noexcept { return streams_.size(); }
+
     /// To be called once after the last of a series of input(): frames that waited for an answer to ARP or
     /// neighbour solicitation leave now.
     void flush();

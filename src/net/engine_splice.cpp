@@ -103,8 +103,7 @@ bool SpliceEngine::input(const Packet& segment) {
     return true;
 }
 
-// --- outside
-// -------------------------------------------------------------------------------------------------------
+// ---- outside ---------------------------------------------------------------------------------------------
 
 void SpliceEngine::open(const Packet& syn) {
     const Key key{syn.source, syn.destination};
@@ -196,8 +195,7 @@ void SpliceEngine::answer(const Pending& pending, int code) const {
     }
 }
 
-// --- inside
-// --------------------------------------------------------------------------------------------------------
+// ---- inside ----------------------------------------------------------------------------------------------
 
 void SpliceEngine::inject(PendingNode& node) {
     Pending& pending = node.second;

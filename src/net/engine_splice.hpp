@@ -41,6 +41,9 @@ class SpliceEngine final : public TcpEngine {
 
     bool input(const Packet& segment) override;
 
+    /// Connections that the inside has asked for and does not have yet.
+    [[nodiscard]] std::size_t pending() const noexcept { return pending_.size(); }
+
     /// Segments of connections that are not spliced, answered with a reset: those of sockets bound to the tap
     /// (SO_BINDTODEVICE), which no rule can turn away from it, of forwarded ones, and of ones older than the
     /// rules.

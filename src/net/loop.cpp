@@ -69,7 +69,7 @@ void run_loop(const LoopParts& parts) {
             (from_tap & (POLLERR | POLLHUP | POLLNVAL)) != 0) {
             return;
         }
-        if ((from_tap & POLLIN) != 0 && !drain(parts, buffer)) {
+        if (((from_tap & POLLIN) != 0 && !drain(parts, buffer)) || parts.is_over()) {
             return;
         }
     }

@@ -20,6 +20,7 @@ struct LoopParts {
     Capture* capture = nullptr;       ///< flushed before each sleep
     int control_fd = -1;              ///< to the parent, who keeps its end open as long as it lives
     std::function<bool()> on_control; ///< it is readable; false ends the loop
+    std::function<bool()> is_over;    ///< asked after each wake-up; true ends the loop
 };
 
 /// An open tap keeps its network namespace alive (tun_chr_open() holds it), so the end of the sandbox's

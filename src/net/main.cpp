@@ -172,7 +172,7 @@ class Network {
 
     void run() {
         run_loop({tap_, router_, slirp_, reactor_, capture_ ? &*capture_ : nullptr, settings_.control_fd,
-                  [this] { return obey(); }});
+                  [this] { return obey(); }, [this] { return is_over(); }});
         flows_.close_all();
         if (!log_.failure().empty()) {
             send_control(settings_.control_fd, control_note, "--net-log: it is cut short: " + log_.failure());
@@ -189,13 +189,25 @@ class Network {
         int received = 0;
         while ((received = receive_control(settings_.control_fd, message)) > 0) {
             if (message.word == control_end) {
-                return false;
+                // What the command wrote last is still under way: its kernel, and we, hold it.
+                constexpr std::chrono::seconds patience{1};
+                last_call_ = Clock::now() + patience;
+                (void)reactor_.at(*last_call_, [] {}); // wakes the loop
             }
             if (message.word == control_resolv_conf) {
                 set_nameservers(message.text);
             }
         }
         return received < 0;
+    }
+
+    /// The command has ended, and its connections have, or have had their time.
+    [[nodiscard]] bool is_over() const {
+        if (!last_call_) {
+            return false;
+        }
+        const std::size_t open = spliced_.size() + slirp_.streams() + (splice_ ? splice_->pending() : 0);
+        return open == 0 || Clock::now() >= *last_call_;
     }
 
     void set_nameservers(std::string_view resolv_conf) {
@@ -232,6 +244,7 @@ class Network {
     TcpPublisher tcp_;
     std::optional<SpliceEngine> splice_;
     UniqueFd dns_listener_;
+    std::optional<Clock::time_point> last_call_;
 };
 
 void serve(const Settings& settings, pid_t parent) {

@@ -130,8 +130,7 @@ bool TcpPublisher::accept_one(const PublishedListener& listener) {
     return true;
 }
 
-// --- inside
-// --------------------------------------------------------------------------------------------------------
+// ---- inside ----------------------------------------------------------------------------------------------
 
 void TcpPublisher::request_socket(Pending& pending) {
     SocketAgent::Receiver receiver = [this, alive = alive_, id = pending.id](UniqueFd socket, int code) {

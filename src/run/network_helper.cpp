@@ -112,7 +112,6 @@ void NetworkHelper::launch() {
     }
     process_ = spawn(request);
     control_ = std::move(ours);
-    keeps_logs_ = request_.flow_log.valid() || request_.capture.valid() || request_.is_restricted;
     // A port must not seem open when the helper is gone.
     request_.flow_log.reset();
     request_.capture.reset();
@@ -138,12 +137,12 @@ void NetworkHelper::read_control(const Log& log) {
 }
 
 void NetworkHelper::finish(const Log& log) {
-    if (!control_.valid() || !keeps_logs_) {
+    if (!control_.valid()) {
         return;
     }
     send_control(control_.get(), control_end);
-    // A hostile or stuck helper may not keep the user waiting.
-    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds{1};
+    // It gives connections a second. A hostile or stuck one may not keep the user waiting for longer.
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds{1500};
     while (true) {
         const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
             deadline - std::chrono::steady_clock::now());

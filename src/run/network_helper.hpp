@@ -37,7 +37,6 @@ struct NetworkRequest {
     UniqueFd capture;                   ///< --pcap, empty
     std::vector<PublishedPort> published;
     bool follows_host_resolver = true; ///< no --dns
-    bool is_restricted = false;        ///< --allow: what was denied is told at the end
 };
 
 /// The tap of a sandbox. sandbox-net is started at the first frame that arrives: a command that uses no
@@ -56,7 +55,8 @@ class NetworkHelper {
     void prepare(pollfd* wait) const;
     void serve(const pollfd* ready, const Log& log);
 
-    /// The command has ended: lets a helper that keeps logs finish them, for a second at most.
+    /// The command has ended: lets a helper that runs bring its last bytes out and finish its logs, for a
+    /// second or so at most.
     void finish(const Log& log);
 
   private:
@@ -67,7 +67,6 @@ class NetworkHelper {
 
     UniqueFd tap_; ///< until the helper has it
     NetworkRequest& request_;
-    bool keeps_logs_ = false;
     UniqueFd control_;
     ChildProcess process_;
     std::optional<ResolverWatch> resolver_;

@@ -21,6 +21,21 @@ TEST_F(Splice, TheOutsideMayEndItsHalfAndGoOnReading) {
     EXPECT_EQ(server.answer(), "words");
 }
 
+TEST_F(Splice, WhatTheCommandWroteLastArrives) {
+    for (int i = 0; i < 3; ++i) {
+        PythonServer server{"c, _ = listen().accept(); time.sleep(0.3); say(len(read_all(c)))"};
+        (void)inside("s = connect(sys.argv[1]); s.sendall(b'x' * 1000000); os._exit(0)", {server.port()});
+        EXPECT_EQ(server.answer(), "1000000");
+    }
+}
+
+TEST_F(Splice, AConnectionLeftOpenDoesNotKeepTheCallerForLong) {
+    PythonServer server{"c, _ = listen().accept(); c.recv(1); time.sleep(8)"};
+    const auto start = std::chrono::steady_clock::now();
+    (void)inside("s = connect(sys.argv[1]); s.sendall(b'x'); os._exit(0)", {server.port()});
+    EXPECT_LT(std::chrono::steady_clock::now() - start, seconds{6});
+}
+
 TEST_F(Splice, AResetOfTheOutsideReachesTheInside) {
     PythonServer server{"c, _ = listen().accept(); c.recv(1); reset(c)"};
     EXPECT_EQ(
