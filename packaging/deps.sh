@@ -11,6 +11,8 @@ Groups: build   compiler, build tools and libraries
         run     what `sandbox` calls when it runs
         images  what the recipes in images/ need
         test    what tests/run.sh and .ci/run need
+        packages  what building and checking the .deb and the .rpm needs
+        vm      what tests/vm needs
         perf    the tools that tests/perf compares with
 Default: build run images test. As a plain user the installation goes through sudo.
 USAGE
@@ -26,15 +28,19 @@ debian_packages() {
     case $1 in
     build)
         echo g++ cmake ninja-build pkg-config ccache libboost-program-options-dev libboost-filesystem-dev \
-            libarchive-dev liblzma-dev libzstd-dev libisal-dev libslirp-dev libglib2.0-dev libssl-dev nlohmann-json3-dev
+            libarchive-dev liblzma-dev libzstd-dev libisal-dev libslirp-dev libglib2.0-dev libssl-dev nlohmann-json3-dev \
+            libseccomp-dev libsystemd-dev
         ;;
     run) echo uidmap fuse-overlayfs fuse3 ;;
     images) echo busybox-static mmdebstrap uidmap debian-archive-keyring ;;
     test)
-        echo libgtest-dev clang clang-format clang-tidy shellcheck git strace iproute2 procps util-linux ncat iperf3 \
-            python3 attr libcap2-bin binutils gzip xz-utils zstd bzip2 lz4 skopeo umoci
+        echo libgtest-dev clang libclang-rt-dev clang-format clang-tidy shellcheck git strace iproute2 procps util-linux ncat iperf3 \
+            python3 attr libcap2-bin binutils gzip xz-utils zstd bzip2 lz4 skopeo umoci mandoc groff bash-completion zsh fish \
+            dnsmasq-base bind9-dnsutils
         ;;
-    perf) echo bubblewrap podman crun slirp4netns passt hyperfine iperf3 ;;
+    packages) echo debhelper dpkg-dev fakeroot lintian rpm rpmlint xz-utils ;;
+    vm) echo qemu-system-x86 e2fsprogs mmdebstrap uidmap ;;
+    perf) echo bubblewrap podman crun slirp4netns passt hyperfine iperf3 ncat iproute2 python3 ;;
     esac
 }
 
@@ -42,16 +48,21 @@ fedora_packages() {
     case $1 in
     build)
         echo gcc-c++ libstdc++-static cmake ninja-build pkgconf-pkg-config ccache boost-devel boost-static glibc-static libstdc++-static \
-            libarchive-devel xz-devel libzstd-devel isa-l-devel libslirp-devel glib2-devel openssl-devel json-devel
+            libarchive-devel xz-devel libzstd-devel isa-l-devel libslirp-devel glib2-devel openssl-devel json-devel \
+            libseccomp-devel systemd-devel
         ;;
     run) echo shadow-utils shadow-utils-subid fuse-overlayfs fuse3 ;;
     # No Debian image there: what makes it is not counted on, and the tests do without it.
     images) echo busybox ;;
     test)
-        echo gtest-devel libasan libubsan clang clang-tools-extra ShellCheck git-core strace iproute procps-ng \
-            util-linux nmap-ncat iperf3 python3 attr libcap binutils gzip xz zstd bzip2 lz4 skopeo
+        echo gtest-devel libasan libubsan clang compiler-rt clang-tools-extra ShellCheck git-core strace iproute procps-ng \
+            util-linux nmap-ncat iperf3 python3 attr libcap binutils gzip xz zstd bzip2 lz4 skopeo mandoc groff bash-completion zsh fish \
+            dnsmasq bind-utils
         ;;
-    perf) echo bubblewrap podman crun slirp4netns passt hyperfine iperf3 ;;
+    packages) echo rpm-build rpmlint ;;
+    # The virtual machines are made of Debian's packages.
+    vm) ;;
+    perf) echo bubblewrap podman crun slirp4netns passt hyperfine iperf3 nmap-ncat iproute python3 ;;
     esac
 }
 
@@ -114,7 +125,7 @@ for argument in "$@"; do
         usage
         exit 0
         ;;
-    build | run | images | test | perf) groups+=("$argument") ;;
+    build | run | images | test | packages | vm | perf) groups+=("$argument") ;;
     *) die "$argument: no such group" "packaging/deps.sh --help lists them" ;;
     esac
 done

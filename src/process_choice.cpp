@@ -89,7 +89,7 @@ std::vector<std::string> find_environment(const Spec& spec, const Image& image, 
     sources.inherits_caller = is_host;
     sources.user = user.name;
     sources.home = user.home;
-    sources.has_network = spec.sandbox.network != Network::none;
+    sources.has_network = spec.sandbox.network.kind != Network::none;
     for (const std::string& entry : image.config.environment) {
         const auto equals = entry.find('=');
         sources.image.push_back({entry.substr(0, equals), entry.substr(equals + 1)});

@@ -16,19 +16,23 @@
 #include "base/error.hpp"
 #include "base/files.hpp"
 #include "base/text.hpp"
+#include "filter.hpp"
 #include "host/host_facts.hpp"
 #include "idmap/mapped_process.hpp"
 #include "idmap/mapping.hpp"
 #include "image/image.hpp"
 #include "plan/compile.hpp"
+#include "plan/confinement.hpp"
 #include "plan/print.hpp"
+#include "preflight.hpp"
 #include "process_choice.hpp"
 #include "rootfs/rootfs.hpp"
 #include "rootfs/run_directory.hpp"
 #include "rootfs/users.hpp"
-#include "run/helpers.hpp"
+#include "run/fuse_overlay_helper.hpp"
 #include "run/run.hpp"
 #include "spec/validate.hpp"
+#include "start_network.hpp"
 
 namespace sandbox {
 
@@ -77,7 +81,7 @@ EtcFiles find_etc_files(const SandboxSpec& sandbox, const Image& image) {
     EtcFiles etc;
     const Network network = effective_network(sandbox);
     etc.resolv_conf =
-        resolv_conf_text(network, network == Network::none ? "" : host_file("/etc/resolv.conf"));
+        resolv_conf_text(sandbox, network == Network::none ? "" : host_file("/etc/resolv.conf"));
     const bool wants_host_names = is_host || network == Network::host;
     etc.hosts = hosts_text(sandbox, wants_host_names ? host_file("/etc/hosts") : "");
     etc.hostname = shares(sandbox, Namespace::uts) ? "" : sandbox.hostname + "\n";
@@ -137,17 +141,22 @@ struct Start {
     Mapping mapping;
     std::vector<BindSource> bind_sources;
     ResolvedUser user;
+    NetworkRequest network = {};
+    std::vector<sock_filter> filter_memory = {};
+    std::span<const sock_filter> filter = {};
+    std::unique_ptr<SandboxCgroup> cgroup = {}; ///< where there are limits
 };
 
 CompiledPlan make_plan(const Start& start, const Rootfs& rootfs, const Environment& caller) {
     const Spec& spec = start.invocation.spec;
     PlanInputs inputs{spec, start.host, rootfs, start.mapping, start.user, start.bind_sources, {},
-                      {},   {},         {},     false};
+                      {},   {},         {},     false,         {}};
     inputs.etc = find_etc_files(spec.sandbox, start.image);
     inputs.command = find_command(spec, start.image, start.user);
     inputs.environment = find_environment(spec, start.image, start.user, caller);
     inputs.tty =
         spec.process.tty == TtyUse::yes || (spec.process.tty == TtyUse::automatic && start.host.terminal);
+    inputs.filter = start.filter;
     inputs.directory = spec.process.working_directory;
     if (inputs.directory.empty()) {
         inputs.directory = start.image.kind == ImageKind::host ? visible_directory(spec, start.host)
@@ -206,13 +215,15 @@ bool end_housekeeping(const ChildProcess& housekeeping, const SignalSource& sign
     return wait_for(housekeeping) == 0;
 }
 
-int run_plan(const Start& start, SignalSource& signals, const CompiledPlan& plan, const Store* store,
+int run_plan(Start& start, SignalSource& signals, const CompiledPlan& plan, const Store* store,
              RunDirectory* directory) {
     const ProcessSpec& process = start.invocation.spec.process;
     const RunRequest request{plan.plan(),
                              start.mapping,
                              start.log,
-                             {process.timeout, process.kill_after, stop_signal(start.image, start.log)}};
+                             start.network,
+                             {process.timeout, process.kill_after, stop_signal(start.image, start.log)},
+                             start.cgroup.get()};
     ChildProcess housekeeping;
     const RunResult result = run_sandbox(request, signals, [&] {
         if (directory != nullptr && has_leftovers(*store, *directory, start.image)) {
@@ -233,8 +244,7 @@ int run_plan(const Start& start, SignalSource& signals, const CompiledPlan& plan
 }
 
 /// One way of storage after the other, until one can be set up.
-int run_with_storage(const Start& start, SignalSource& signals, const Store* store,
-                     const Environment& caller) {
+int run_with_storage(Start& start, SignalSource& signals, const Store* store, const Environment& caller) {
     const std::vector<RootStorage> choices = storage_choices(start.invocation.spec.sandbox, start.image);
     std::optional<LaunchError> first_failure; // says most about the host
     for (std::size_t i = 0;; ++i) {
@@ -292,6 +302,7 @@ std::string store_path_of(const Invocation& invocation, const Environment& calle
 int start_sandbox(const Invocation& invocation, const Environment& caller) {
     const Spec& spec = invocation.spec;
     validate(spec);
+    check_confinement(spec);
     const Log log{invocation.log_level};
     HostFacts host = look_at_host(variable(caller, "HOME"));
     const std::string store_path = store_path_of(invocation, caller, host.home);
@@ -307,6 +318,16 @@ int start_sandbox(const Invocation& invocation, const Environment& caller) {
         store.emplace(store_path);
     }
     start.bind_sources = look_at_sources(spec.sandbox);
+    if (!spec.dry_run) {
+        start.network = request_network(spec.sandbox, log);
+    }
+    start.filter = find_filter(spec, store ? &*store : nullptr, log, start.filter_memory);
+    if (spec.sandbox.limits.any() && !spec.dry_run) {
+        start.cgroup = std::make_unique<SandboxCgroup>(
+            cgroup_settings(cgroup_plan(spec.sandbox.limits)),
+            SessionAddress{variable(caller, "XDG_RUNTIME_DIR"), variable(caller, "DBUS_SESSION_BUS_ADDRESS")},
+            log);
+    }
     const MappingRequest wanted{start.host.uid,          start.host.gid, map_kind(spec.sandbox, start.image),
                                 spec.sandbox.use_domain, spec.dry_run,   store_path};
     start.mapping = prepare_mapping(wanted, log);

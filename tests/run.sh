@@ -10,7 +10,9 @@ Usage: tests/run.sh [OPTIONS]
   --sanitize      also build with ASan and UBSan, and run the tests in that build first
   --perf          also measure: tests/perf/run.sh BUILD-DIR, between build and tests
   --filter REGEX  only the tests whose name matches (ctest -R)
-  --quick         without the Debian image and the tests labelled `slow`
+  --quick         without the Debian image, the tests labelled `slow`, and packages
+  --no-packages   do not build and check the .deb and the .rpm
+  --vm            also install the .deb in virtual machines, Debian 12 and 13, and test it there
   --strict        compiler warnings are errors
   --jobs N        tests at a time (default: as many as processors)
 
@@ -32,6 +34,8 @@ test_user=sandbox-test
 sanitize=
 perf=
 quick=
+packages=yes
+machines=
 jobs=$(nproc)
 filter=()
 strict=()
@@ -50,7 +54,9 @@ parse_options() {
             ;;
         --sanitize) sanitize=yes ;;
         --perf) perf=yes ;;
-        --quick) quick=yes ;;
+        --quick) quick=yes packages= ;;
+        --no-packages) packages= ;;
+        --vm) machines=yes ;;
         --strict) strict=(-DCMAKE_COMPILE_WARNING_AS_ERROR=ON) ;;
         --filter | --jobs)
             [ $# -ge 2 ] || die "$1 needs a value"
@@ -64,7 +70,7 @@ parse_options() {
 }
 
 install_dependencies() {
-    "$checkout/packaging/deps.sh" ${perf:+build run images test perf}
+    "$checkout/packaging/deps.sh" build run images test ${perf:+perf} ${packages:+packages} ${machines:+vm}
 }
 
 # --- who runs the tests, and where -------------------------------------------------------------------------------
@@ -154,15 +160,21 @@ build() {
     as_tester cmake --build "$dir"
 }
 
-# Runs images/NAME.sh unless the image is there, made by this very recipe.
-make_image() {
-    local recipe=$source_dir/images/$1.sh image=$work/images/$1.tar variable proxies=()
-    if [ -e "$image" ] && cmp -s "$recipe" "$image.recipe"; then
-        return
-    fi
+# What leads to the distribution's mirrors, and nothing else of the caller's environment.
+take_proxies() {
+    local variable
+    proxies=()
     for variable in http_proxy https_proxy no_proxy HTTP_PROXY HTTPS_PROXY NO_PROXY; do
         [ -z "${!variable-}" ] || proxies+=("$variable=${!variable}")
     done
+}
+
+# Runs images/NAME.sh unless the image is there, made by this very recipe.
+make_image() {
+    local recipe=$source_dir/images/$1.sh image=$work/images/$1.tar
+    if [ -e "$image" ] && cmp -s "$recipe" "$image.recipe"; then
+        return
+    fi
     host_note "making $1.tar"
     as_tester "${proxies[@]}" "$recipe" "$image" && as_tester cp "$recipe" "$image.recipe"
 }
@@ -195,6 +207,24 @@ run_tests() {
         -LE "^($left_out${quick:+|slow})\$" "${filter[@]}"
 }
 
+test_packages() {
+    as_tester CCACHE_DIR="$home/.cache/ccache" "$source_dir/tests/package/run.sh" "$work/release" "$work/images" \
+        "$work/packages"
+}
+
+# One at a time: emulated in software, one machine fills two processors.
+test_in_machines() {
+    local suite failed=
+    as_tester rm -rf "$work/release/packages"
+    as_tester cmake --build "$work/release" --target package
+    for suite in bookworm trixie; do
+        host_note "testing in a virtual machine: $suite"
+        as_tester "${proxies[@]}" "$source_dir/tests/vm/run.sh" "$suite" "$work"/release/packages/sandbox_*.deb \
+            "$work/release" "$work/images" "$work/vm" || [ $? -eq 77 ] || failed="$failed $suite"
+    done
+    [ -z "$failed" ] || die "tests failed in:$failed"
+}
+
 measure() {
     [ -e "$source_dir/tests/perf/run.sh" ] || die "tests/perf/run.sh is not in this tree"
     as_tester bash "$source_dir/tests/perf/run.sh" "$work/release"
@@ -202,6 +232,7 @@ measure() {
 
 parse_options "$@"
 install_dependencies
+take_proxies
 run_id=$$-$(date +%s)
 if [ "$(id -u)" -eq 0 ]; then use_test_user; else use_self; fi
 umask 022
@@ -227,3 +258,9 @@ if [ -n "$perf" ]; then
     measure
 fi
 run_tests "$work/release" perf
+if [ -n "$packages" ]; then
+    test_packages
+fi
+if [ -n "$machines" ]; then
+    test_in_machines
+fi

@@ -12,7 +12,15 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_L
   target_compile_options(sandbox_flags INTERFACE -Wno-restrict)
 endif()
 target_compile_definitions(sandbox_flags INTERFACE _GNU_SOURCE)
-if(SANDBOX_SANITIZE)
+if(SANDBOX_FUZZ)
+  if(NOT CMAKE_CXX_COMPILER_ID MATCHES "Clang")
+    message(FATAL_ERROR "SANDBOX_FUZZ needs clang: -DCMAKE_CXX_COMPILER=clang++")
+  endif()
+  # The rooms are watched too, not the targets alone. https://llvm.org/docs/LibFuzzer.html#fuzzer-usage
+  target_compile_options(sandbox_flags INTERFACE -fsanitize=fuzzer-no-link,address,undefined
+                                                 -fno-sanitize-recover=all -fno-omit-frame-pointer -g)
+  target_link_options(sandbox_flags INTERFACE -fsanitize=address,undefined)
+elseif(SANDBOX_SANITIZE)
   target_compile_options(sandbox_flags INTERFACE -fsanitize=address,undefined -fno-sanitize-recover=undefined
                                                  -fno-omit-frame-pointer)
   target_link_options(sandbox_flags INTERFACE -fsanitize=address,undefined)

@@ -2,6 +2,8 @@
 // A printer of JSON (RFC 8259).
 #include "base/json.hpp"
 
+#include <algorithm>
+
 namespace sandbox {
 
 namespace {
@@ -114,6 +116,15 @@ JsonWriter& JsonWriter::value(std::uint64_t number) {
 JsonWriter& JsonWriter::value(bool truth) {
     separate();
     text_ += truth ? "true" : "false";
+    return *this;
+}
+
+JsonWriter& JsonWriter::value(std::chrono::microseconds duration) {
+    constexpr std::int64_t second = 1'000'000;
+    const std::int64_t count = std::max<std::int64_t>(duration.count(), 0);
+    const std::string fraction = std::to_string(count % second);
+    separate();
+    text_ += std::to_string(count / second) + "." + std::string(6 - fraction.size(), '0') + fraction;
     return *this;
 }
 

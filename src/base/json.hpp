@@ -2,6 +2,7 @@
 // A printer of JSON (RFC 8259). The start path needs no parser, so it links none.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -24,6 +25,7 @@ class JsonWriter {
     JsonWriter& value(std::int64_t number);
     JsonWriter& value(std::uint64_t number);
     JsonWriter& value(bool truth);
+    JsonWriter& value(std::chrono::microseconds duration); ///< seconds, as 1.500000; never below 0
 
     [[nodiscard]] const std::string& text() const noexcept { return text_; }
 

@@ -127,6 +127,13 @@ int wait_for(const ChildProcess& child) {
     return status;
 }
 
+void kill_and_reap(const ChildProcess& child) noexcept {
+    if (child.pid > 0) {
+        (void)::kill(child.pid, SIGKILL); // not reaped yet, so the number still means this child
+        (void)::waitpid(child.pid, nullptr, 0);
+    }
+}
+
 int shell_status(int wait_status) noexcept {
     return WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : 128 + WTERMSIG(wait_status);
 }

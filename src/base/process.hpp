@@ -46,6 +46,9 @@ std::optional<std::string> output_of(const std::string& path, const std::vector<
 /// Waits for the child and reaps it. @return the raw status of waitpid(2).
 int wait_for(const ChildProcess& child);
 
+/// Ends it with SIGKILL, whatever it does, and reaps it; nothing where none was started.
+void kill_and_reap(const ChildProcess& child) noexcept;
+
 /// An exit status as a shell shows it: the code, or 128 + the signal's number.
 int shell_status(int wait_status) noexcept;
 

@@ -3,8 +3,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/capability.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <termios.h>
 #include <unistd.h>
@@ -14,6 +16,8 @@
 
 #include "child/child.hpp"
 #include "linux/capabilities.hpp"
+#include "linux/fdpass.hpp"
+#include "linux/seccomp.hpp"
 #include "linux/syscalls.hpp"
 
 namespace sandbox {
@@ -39,6 +43,21 @@ void take_terminal(const Child& child) noexcept {
     }
 }
 
+void take_limits(const Child& child) noexcept {
+    for (const LimitPlan& limit : child.plan.confinement.limits) {
+        const rlimit values{limit.soft, limit.hard};
+        if (::setrlimit(static_cast<__rlimit_resource>(limit.resource), &values) < 0) {
+            fail(child, Stage::limits);
+        }
+    }
+}
+
+/// Without no_new_privs a filter takes CAP_SYS_ADMIN to load. Another user than root loses it by the
+/// execve(2) that follows. seccomp(2), capabilities(7).
+bool needs_capability_for_filter(const Plan& plan) noexcept {
+    return plan.confinement.filter.count > 0 && !plan.confinement.no_new_privileges;
+}
+
 void take_credentials(const Child& child) noexcept {
     const CredentialPlan& wanted = child.plan.credentials;
     if (wanted.set_groups && ::setgroups(wanted.groups.count, wanted.groups.values) < 0) {
@@ -48,15 +67,42 @@ void take_credentials(const Child& child) noexcept {
     if (limit_capability_bounds(wanted.bounding_set) < 0) {
         fail(child, Stage::credentials);
     }
+    if (needs_capability_for_filter(child.plan) && ::prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0) {
+        fail(child, Stage::credentials);
+    }
     if (::setresgid(wanted.gid, wanted.gid, wanted.gid) < 0 ||
         ::setresuid(wanted.uid, wanted.uid, wanted.uid) < 0) {
         fail(child, Stage::credentials);
     }
     // Another user than root has none. setresuid cleared them where it left id 0, but with keep-id it did
     // not.
-    if (wanted.uid != 0 && set_capabilities(0, 0, 0) < 0) {
+    const CapabilityMask kept = needs_capability_for_filter(child.plan) ? capability_bit(CAP_SYS_ADMIN) : 0;
+    if (wanted.uid != 0 && set_capabilities(kept, kept, 0) < 0) {
         fail(child, Stage::credentials);
     }
+}
+
+/// The last thing before exec: a stranger's profile need allow nothing but that.
+void take_filter(const Child& child) noexcept {
+    const ConfinementPlan& wanted = child.plan.confinement;
+    if (wanted.no_new_privileges && ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) {
+        fail(child, Stage::filter);
+    }
+    if (wanted.filter.count == 0) {
+        return;
+    }
+    if (!wanted.reports_calls) {
+        if (load_filter(wanted.filter.values, wanted.filter.count) < 0) {
+            fail(child, Stage::filter);
+        }
+        return;
+    }
+    const int listener = load_reporting_filter(wanted.filter.values, wanted.filter.count);
+    if (listener < 0 || send_fd(child.channel, listener, tag_listener) < 0) {
+        fail(child, Stage::filter);
+    }
+    // Not even for exec's short while: who holds it may allow what it likes.
+    (void)::close(listener);
 }
 
 /// The directory, and the proof that it lies inside: CVE-2024-21626.
@@ -115,6 +161,7 @@ void read_header(const char* path, Report& report) noexcept {
 void become_command(Child& child) noexcept {
     const ProcessPlan& process = child.plan.process;
     take_terminal(child);
+    take_limits(child);
     take_credentials(child);
     if (!process.init) {
         die_with_parent(child); // again: another id has cleared it
@@ -127,6 +174,7 @@ void become_command(Child& child) noexcept {
     if (::sigprocmask(SIG_SETMASK, &child.command_mask, nullptr) < 0) {
         fail(child, Stage::execute);
     }
+    take_filter(child);
     execute(child);
 }
 

@@ -53,6 +53,12 @@ void set_hostname(const Child& child) noexcept {
     }
 }
 
+void make_cgroup_namespace(const Child& child) noexcept {
+    if (child.plan.late_cgroup_namespace && ::unshare(CLONE_NEWCGROUP) < 0) {
+        fail(child, Stage::begin);
+    }
+}
+
 /// Offsets are fixed by the first process in the namespace: the unsharer stays outside, its children are in.
 /// time_namespaces(7).
 void make_time_namespace(const Child& child) noexcept {
@@ -108,6 +114,7 @@ void enter_sandbox(const Plan& plan, int channel, const sigset_t& command_mask) 
     set_up_network(child);
     wait_for_maps(child);
     // From here on ids mean what they will mean inside.
+    make_cgroup_namespace(child);
     allow_ping(child);
     make_time_namespace(child);
     make_root(child);

@@ -8,6 +8,7 @@
 //   'm' ──────────────────────────────────────▶ root, mounts, hostname, pivot, terminal
 //   ◀─────────────────────────────── fd 'f'     /dev/fuse, for the parent to serve (fuse_overlay only)
 //   ◀─────────────────────────────── fd 'p'     the terminal's master (tty only)
+//   ◀─────────────────────────────── fd 's'     the filter's listener (--seccomp log only)
 //   ◀─────────────────────────────── Report     if anything fails, at any point; then the child is gone
 //   ◀─────────────────────────────── end of file: exec succeeded
 //   The parent's death is end of file for the child, and SIGKILL by PR_SET_PDEATHSIG.
@@ -30,7 +31,9 @@ enum class Stage : std::uint8_t {
     pivot,
     terminal,
     time,
+    limits,
     credentials,
+    filter,
     directory, ///< the working directory
     execute,
 };
@@ -59,6 +62,7 @@ inline constexpr char tag_maps_written = 'm';
 inline constexpr char tag_tap = 't';
 inline constexpr char tag_fuse = 'f';
 inline constexpr char tag_terminal = 'p';
+inline constexpr char tag_listener = 's';
 
 /// SIGTERM queued to a sandbox's init with this value (sigqueue(3)) means: kill everything and end.
 inline constexpr int end_all_value = 0x73626f78;

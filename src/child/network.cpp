@@ -74,17 +74,17 @@ int make_tap(int* index) noexcept {
 }
 
 /// Addresses as slirp users know them: qemu's and slirp4netns's.
-int configure(Netlink& netlink, int index, unsigned mtu) noexcept {
+int configure(Netlink& netlink, int index, const NetworkPlan& network) noexcept {
     const in_addr address{htonl(0x0a00020f)}; // 10.0.2.15
     const in_addr gateway{htonl(0x0a000202)}; // 10.0.2.2
     const in6_addr address6{{{0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x15}}};
     const in6_addr gateway6{{{0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x02}}};
-    if (netlink.link_up(index, mtu) < 0 || netlink.add_address(index, address, 24) < 0 ||
+    if (netlink.link_up(index, network.mtu) < 0 || netlink.add_address(index, address, 24) < 0 ||
         netlink.add_default_route(index, gateway) < 0) {
         return -1;
     }
     // A host without IPv6 has none inside either.
-    if (netlink.add_address(index, address6, 64) == 0) {
+    if (network.ipv6 && netlink.add_address(index, address6, 64) == 0) {
         (void)netlink.add_default_route(index, gateway6);
     }
     return 0;
@@ -115,7 +115,7 @@ void set_up_network(Child& child) noexcept {
     if (tap < 0) {
         fail(child, Stage::tap);
     }
-    if (configure(netlink, index, network.mtu) < 0 || send_fd(child.channel, tap, tag_tap) < 0) {
+    if (configure(netlink, index, network) < 0 || send_fd(child.channel, tap, tag_tap) < 0) {
         fail(child, Stage::network);
     }
     (void)::close(tap);

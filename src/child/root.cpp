@@ -156,10 +156,11 @@ int make_overlay(Child& child) noexcept {
         fail(child, Stage::root);
     }
     int mount = -1;
-    if (add_layers(context, layers, root.layers.count) < 0) {
-        mount = mount_by_numbers(root.run_directory, layers, root.layers.count, parts);
-    } else if (configure_overlay(context, parts) == 0) {
+    if (add_layers(context, layers, root.layers.count) == 0 && configure_overlay(context, parts) == 0) {
         mount = ::fsmount(context, FSMOUNT_CLOEXEC, MOUNT_ATTR_NODEV);
+    } else if (errno == EINVAL) {
+        // Before 6.5 fsconfig takes any text for overlay, and it is the creation that refuses "lowerdir+".
+        mount = mount_by_numbers(root.run_directory, layers, root.layers.count, parts);
     }
     if (mount < 0) {
         fail(child, Stage::root);

@@ -43,9 +43,12 @@ std::vector<GivenOption> parse_config(const std::string& text, const std::string
     } catch (const po::unknown_option& error) {
         throw UsageError(path, "unknown option " + printable(error.get_option_name()),
                          "it takes the long names that sandbox help run lists, without [sections]");
-    } catch (const po::error& error) {
-        throw UsageError(path, "not a list of NAME = VALUE lines: " + printable(error.what()),
+    } catch (const po::invalid_config_file_syntax& error) {
+        // Not what(): it replaces %invalid_line% by the line, again and again where the line has that in it.
+        throw UsageError(path, "not a list of NAME = VALUE lines: " + printable(error.tokens()),
                          "a switch is NAME = true");
+    } catch (const po::error&) {
+        throw UsageError(path, "not a list of NAME = VALUE lines", "a switch is NAME = true");
     }
     return given;
 }

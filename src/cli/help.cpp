@@ -14,11 +14,12 @@ struct GroupTitle {
     OptionGroup group;
     const char* title;
 };
-constexpr GroupTitle group_titles[] = {{OptionGroup::files, "Files and mounts"},
-                                       {OptionGroup::process, "The process"},
-                                       {OptionGroup::isolation, "Isolation"},
-                                       {OptionGroup::root, "The root and the store"},
-                                       {OptionGroup::general, "General"}};
+constexpr GroupTitle group_titles[] = {
+    {OptionGroup::files, "Files and mounts"}, {OptionGroup::process, "The process"},
+    {OptionGroup::network, "The network"},    {OptionGroup::isolation, "Isolation"},
+    {OptionGroup::limits, "Limits"},          {OptionGroup::root, "The root and the store"},
+    {OptionGroup::general, "General"},
+};
 
 std::string option_heading(const Option& option) {
     std::string text = option.letter != 0 ? std::string{"-"} + option.letter + ", " : "    ";

@@ -35,7 +35,7 @@ enum class OptionValue {
     after_equals, ///< --name or --name=VALUE; never the next word
 };
 
-enum class OptionGroup { files, process, isolation, root, general };
+enum class OptionGroup { files, process, network, isolation, limits, root, general };
 
 struct Option {
     const char* name; ///< long name without dashes

@@ -18,7 +18,7 @@
 #include "doctor/distribution.hpp"
 #include "doctor/trial.hpp"
 #include "linux/tree.hpp"
-#include "run/helpers.hpp"
+#include "run/fuse_overlay_helper.hpp"
 
 namespace sandbox {
 

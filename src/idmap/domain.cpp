@@ -186,7 +186,7 @@ UniqueFd confirmed_namespace(int state_file, const State& state, uid_t owner, co
     const int kept[] = {directory, start_signal, state};
     int copies[3];
     for (int i = 0; i < 3; ++i) {
-        copies[i] = ::fcntl(kept[i], F_DUPFD, 100);
+        copies[i] = ::fcntl(kept[i], F_DUPFD, 6); // higher than needed would meet a low RLIMIT_NOFILE
     }
     for (int i = 0; i < 3; ++i) {
         (void)::dup2(copies[i], 3 + i);

@@ -3,6 +3,7 @@
 #include "idmap/user_namespace_failure.hpp"
 
 #include <fcntl.h>
+#include <sys/prctl.h>
 
 #include "base/files.hpp"
 #include "base/text.hpp"
@@ -18,6 +19,11 @@ bool setting_is(const char* path, const char* value) {
     } catch (const SystemError&) {
         return false; // what cannot be read cannot be blamed
     }
+}
+
+/// PR_GET_SECCOMP says 2 with a filter. prctl(2)
+bool has_system_call_filter() {
+    return ::prctl(PR_GET_SECCOMP, 0, 0, 0, 0) == 2;
 }
 
 constexpr const char* object = "user namespace";
@@ -46,11 +52,12 @@ Error user_namespace_failure(int code) {
         return Error(object, "too many, or too deeply nested (" + error_text(code) + ")",
                      "see /proc/sys/user/max_user_namespaces; namespaces nest 32 deep");
     }
-    if (code == EPERM || code == EACCES) {
+    // A filter answers clone3 with ENOSYS so that a C library falls back to clone.
+    if (code == EPERM || code == EACCES || (code == ENOSYS && has_system_call_filter())) {
         return Error(
             object, "refused by the kernel (" + error_text(code) + ")",
-            "inside a container its seccomp profile must allow clone with CLONE_NEWUSER; inside a chroot "
-            "no user namespace can be made");
+            "inside another sandbox: start that one with --nested; a container's seccomp profile must allow "
+            "clone3 with CLONE_NEWUSER; inside a chroot no user namespace can be made");
     }
     if (code == EINVAL || code == ENOSYS) {
         return Error(object, "not supported by this kernel (" + error_text(code) + ")",

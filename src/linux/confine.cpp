@@ -81,6 +81,25 @@ bool landlock_restrict(bool writable_root, std::span<const int> readable) {
     return true;
 }
 
+bool landlock_scope_abstract_sockets() {
+    constexpr long first_abi_with_scopes = 6;
+    if (::syscall(SYS_landlock_create_ruleset, nullptr, 0, LANDLOCK_CREATE_RULESET_VERSION) <
+        first_abi_with_scopes) {
+        return false;
+    }
+    // The header may be older than the kernel.
+    struct {
+        std::uint64_t handled_access_fs = 0;
+        std::uint64_t handled_access_net = 0;
+        std::uint64_t scoped = 1; // LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET
+    } attributes;
+    const UniqueFd rules{static_cast<int>(check(
+        ::syscall(SYS_landlock_create_ruleset, &attributes, sizeof attributes, 0), "make Landlock rules"))};
+    check(::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "set no_new_privs");
+    check(::syscall(SYS_landlock_restrict_self, rules.get(), 0), "apply Landlock rules");
+    return true;
+}
+
 void limit_memory(unsigned long long bytes) {
     const rlimit memory{bytes, bytes};
     check(::setrlimit(RLIMIT_AS, &memory), "limit the address space");

@@ -18,6 +18,11 @@ void enter_root(const std::string& directory);
 /// @return false where the kernel has no Landlock; then nothing has changed
 bool landlock_restrict(bool writable_root, std::span<const int> readable = {});
 
+/// Landlock: no connection any more to an abstract unix socket that a process outside made. unix(7);
+/// landlock(7), "LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET".
+/// @return false where the kernel is older than 6.12; then nothing has changed
+bool landlock_scope_abstract_sockets();
+
 /// The most bytes of address space, and the core-dump size 0. setrlimit(2).
 void limit_memory(unsigned long long bytes);
 

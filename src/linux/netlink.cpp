@@ -2,6 +2,7 @@
 // rtnetlink requests in a fixed buffer; every request asks for an acknowledgement and waits for it.
 #include "linux/netlink.hpp"
 
+#include <linux/fib_rules.h>
 #include <linux/if_addr.h>
 #include <linux/if_link.h>
 #include <linux/netlink.h>
@@ -108,6 +109,31 @@ int Netlink::add_route_bytes(int index, int family, const void* gateway, unsigne
     body->rtm_type = RTN_UNICAST;
     message.add(RTA_GATEWAY, gateway, size);
     message.add(RTA_OIF, &index, sizeof index);
+    return exchange(message);
+}
+
+int Netlink::add_mark_rule(int family, std::uint32_t mark, std::uint32_t table) noexcept {
+    Message message;
+    auto* body = message.start<fib_rule_hdr>(RTM_NEWRULE, NLM_F_CREATE | NLM_F_EXCL);
+    body->family = static_cast<unsigned char>(family);
+    body->action = FR_ACT_TO_TBL;
+    body->table = RT_TABLE_UNSPEC; // the attribute says it, in more bits
+    message.add(FRA_FWMARK, &mark, sizeof mark);
+    message.add(FRA_TABLE, &table, sizeof table);
+    return exchange(message);
+}
+
+int Netlink::add_local_default(int family, std::uint32_t table) noexcept {
+    constexpr int loopback_index = 1; // the first interface of every network namespace
+    Message message;
+    auto* body = message.start<rtmsg>(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL);
+    body->rtm_family = static_cast<unsigned char>(family);
+    body->rtm_table = RT_TABLE_UNSPEC;
+    body->rtm_protocol = RTPROT_BOOT;
+    body->rtm_scope = RT_SCOPE_HOST;
+    body->rtm_type = RTN_LOCAL;
+    message.add(RTA_TABLE, &table, sizeof table);
+    message.add(RTA_OIF, &loopback_index, sizeof loopback_index);
     return exchange(message);
 }
 

@@ -29,6 +29,10 @@ class Netlink {
     /// The default route by `gateway` on the interface.
     int add_default_route(int interface_index, const in_addr& gateway) noexcept;
     int add_default_route(int interface_index, const in6_addr& gateway) noexcept;
+    /// Packets with this mark (SO_MARK, nftables) are routed by `table`. ip-rule(8), fwmark.
+    int add_mark_rule(int family, std::uint32_t mark, std::uint32_t table) noexcept;
+    /// In `table`, every destination is this machine's own. ip-route(8), type local.
+    int add_local_default(int family, std::uint32_t table) noexcept;
 
   private:
     struct Message;

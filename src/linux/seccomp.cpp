@@ -36,9 +36,24 @@ constexpr sock_filter jump(std::uint16_t code, std::uint32_t k, std::uint8_t yes
     return {code, yes, no, k};
 }
 
+/// @return what seccomp(2) answers: 0, or the listener that SECCOMP_FILTER_FLAG_NEW_LISTENER asks for
+int load(const sock_filter* instructions, unsigned short count, unsigned flags) noexcept {
+    // The kernel only reads them. seccomp(2)
+    const sock_fprog filter{count, const_cast<sock_filter*>(instructions)};
+    return static_cast<int>(::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &filter));
+}
+
 } // namespace
 
-int load_allow_list(std::span<const int> allowed) noexcept {
+int load_filter(const sock_filter* instructions, std::size_t count) noexcept {
+    return load(instructions, static_cast<unsigned short>(count), 0);
+}
+
+int load_reporting_filter(const sock_filter* instructions, std::size_t count) noexcept {
+    return load(instructions, static_cast<unsigned short>(count), SECCOMP_FILTER_FLAG_NEW_LISTENER);
+}
+
+int load_allow_list(std::span<const int> allowed, SocketDomains domains) noexcept {
     if (allowed.size() > max_calls) {
         errno = E2BIG;
         return -1;
@@ -55,13 +70,13 @@ int load_allow_list(std::span<const int> allowed) noexcept {
     emit(statement(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS));
     for (const int call : allowed) {
         if (call == SYS_socket) {
-            // Internet sockets only: abstract unix sockets of the host (a display, a session bus) are in
-            // reach of whoever has its network namespace. unix(7), network_namespaces(7). Little-endian: the
-            // low half first.
-            emit(jump(BPF_JMP | BPF_JEQ | BPF_K, static_cast<std::uint32_t>(call), 0, 5));
+            // The domain is the first argument. Little-endian: the low half first.
+            const std::uint32_t third = domains == SocketDomains::internet ? AF_INET : AF_UNIX;
+            emit(jump(BPF_JMP | BPF_JEQ | BPF_K, static_cast<std::uint32_t>(call), 0, 6));
             emit(statement(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, args)));
-            emit(jump(BPF_JMP | BPF_JEQ | BPF_K, AF_INET, 1, 0));
-            emit(jump(BPF_JMP | BPF_JEQ | BPF_K, AF_INET6, 0, 1));
+            emit(jump(BPF_JMP | BPF_JEQ | BPF_K, AF_INET, 2, 0));
+            emit(jump(BPF_JMP | BPF_JEQ | BPF_K, AF_INET6, 1, 0));
+            emit(jump(BPF_JMP | BPF_JEQ | BPF_K, third, 0, 1));
             emit(statement(BPF_RET | BPF_K, SECCOMP_RET_ALLOW));
             emit(statement(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM));
             continue;
@@ -85,8 +100,7 @@ int load_allow_list(std::span<const int> allowed) noexcept {
     if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) {
         return -1;
     }
-    const sock_fprog filter{length, program};
-    return static_cast<int>(::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &filter));
+    return load(program, length, 0);
 }
 
 } // namespace sandbox

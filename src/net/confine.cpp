@@ -8,15 +8,17 @@
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
 
 #include "base/error.hpp"
-#include "base/files.hpp"
 #include "base/unique_fd.hpp"
 #include "linux/capabilities.hpp"
 #include "linux/confine.hpp"
@@ -27,16 +29,13 @@ namespace sandbox::net {
 
 namespace {
 
-/// Flows at once, all protocols together: beyond it libslirp refuses new ones with ICMP.
-constexpr rlim_t max_descriptors = 4096;
-
 /// libslirp keeps two buffers of 192 kB for each TCP flow, touched or not, and glib aborts where memory ends:
 /// so the descriptors must run out first. tcp_mss() in libslirp's tcp_input.c.
 constexpr unsigned long long max_address_space = 2ULL << 30;
 
 /// What was seen under strace with every kind of flow, and what the C library calls in its place on other
-/// versions or when it aborts. Of files only openat and what stat(2) needs, for libslirp's resolv.conf; no
-/// execve, clone, bind or listen.
+/// versions or when it aborts. Of files only openat and what stat(2) needs, for libslirp's resolv.conf, which
+/// it does not find; no execve, clone, bind or listen.
 constexpr int allowed_calls[] = {
     // the loop and the tap
     SYS_read,
@@ -47,21 +46,33 @@ constexpr int allowed_calls[] = {
     SYS_poll,
 #endif
     SYS_restart_syscall,
+    SYS_epoll_ctl,
+    SYS_epoll_pwait,
+#ifdef SYS_epoll_wait
+    SYS_epoll_wait,
+#endif
     SYS_clock_gettime,
     // flows
     SYS_socket,
     SYS_connect,
+    SYS_accept4, // DNS over TCP
     SYS_sendto,
     SYS_recvfrom,
-    SYS_recvmsg,
+    SYS_recvmsg, // errors of ICMP sockets, and the addresses that published datagrams came to
+    SYS_sendmsg, // from such an address
     SYS_shutdown,
     SYS_getsockopt,
     SYS_setsockopt,
     SYS_getpeername,
-    SYS_fcntl,
-    SYS_ioctl, // FIONREAD before a datagram is received
+    SYS_getsockname, // what an accepted connection was meant for
+    SYS_fcntl,       // F_SETPIPE_SZ too
+    SYS_ioctl,       // FIONREAD before a datagram is received, SIOCATMARK
+    SYS_splice,
+    SYS_pipe2,
     SYS_close,
-    // /etc/resolv.conf
+    // what a full disk left of a capture
+    SYS_ftruncate,
+    // libslirp looks for /etc/resolv.conf, and the C library for its own
     SYS_openat,
     SYS_newfstatat,
     SYS_fstat,
@@ -112,17 +123,17 @@ void leave_terminal() {
     }
 }
 
-void close_all_but(int one, int other) {
-    const auto [low, high] = std::minmax(one, other);
-    const auto close_between = [](int first, int last) {
-        if (first <= last) {
-            check(::close_range(static_cast<unsigned>(first), static_cast<unsigned>(last), 0),
-                  "close inherited descriptors");
+void close_all_but(std::vector<int> fds) {
+    std::ranges::sort(fds);
+    unsigned first = STDERR_FILENO + 1;
+    for (const int fd : fds) {
+        const auto kept = static_cast<unsigned>(fd);
+        if (first < kept) {
+            check(::close_range(first, kept - 1, 0), "close inherited descriptors");
         }
-    };
-    close_between(STDERR_FILENO + 1, low - 1);
-    close_between(low + 1, high - 1);
-    check(::close_range(static_cast<unsigned>(high) + 1, ~0U, 0), "close inherited descriptors");
+        first = kept + 1;
+    }
+    check(::close_range(first, ~0U, 0), "close inherited descriptors");
 }
 
 void enter_namespaces() {
@@ -133,7 +144,23 @@ void enter_namespaces() {
     must(write_own_maps(uid_map.c_str(), gid_map.c_str()), "write the id maps");
 }
 
-void enter_empty_root(const std::string& resolv_conf) {
+UniqueFd listen_at(const char* path) {
+    UniqueFd listener{
+        check(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), "make a socket", path)};
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    (void)std::strncpy(address.sun_path, path, sizeof address.sun_path - 1);
+    (void)::umask(0077); // the caller's could keep us from connecting to it
+    check(::bind(listener.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), "bind", path);
+    // libslirp's connect(2) must not wait for an accept(2) by the same thread: more places than frames are
+    // read from the tap between two looks at it.
+    constexpr int places = 1024;
+    check(::listen(listener.get(), places), "listen at", path);
+    return listener;
+}
+
+/// @return the listener at dns_socket_path
+UniqueFd enter_empty_root() {
     // /proc is the one directory that surely exists, the maps having been written; nothing needs it any more.
     const char* const place = "/proc";
     constexpr unsigned long flags = MS_NOSUID | MS_NODEV | MS_NOEXEC;
@@ -143,23 +170,19 @@ void enter_empty_root(const std::string& resolv_conf) {
     } catch (const SystemError& error) {
         refuse(error.code(), "enter an empty root");
     }
-    check(::mkdir("/etc", 0755), "make", "/etc");
-    {
-        const UniqueFd file{check(::open("/etc/resolv.conf", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0444),
-                                  "make", "/etc/resolv.conf")};
-        write_all(file.get(), resolv_conf, "/etc/resolv.conf");
-    }
+    UniqueFd listener = listen_at(dns_socket_path);
     must(::mount(nullptr, "/", nullptr, MS_REMOUNT | MS_BIND | MS_RDONLY | flags, nullptr),
          "make the empty root read-only");
+    return listener;
 }
 
-void set_limits() {
+void set_limits(rlim_t descriptors_wanted) {
 #ifndef __SANITIZE_ADDRESS__ // its shadow takes terabytes of address space
     limit_memory(max_address_space);
 #endif
     rlimit descriptors{};
     check(::getrlimit(RLIMIT_NOFILE, &descriptors), "read the limit of descriptors");
-    descriptors.rlim_max = std::min(descriptors.rlim_max, max_descriptors);
+    descriptors.rlim_max = std::min(descriptors.rlim_max, descriptors_wanted);
     descriptors.rlim_cur = descriptors.rlim_max;
     check(::setrlimit(RLIMIT_NOFILE, &descriptors), "limit the descriptors");
 }
@@ -180,20 +203,26 @@ void die_with(pid_t parent) {
 
 } // namespace
 
-void confine(const Confinement& request) {
+UniqueFd confine(const Confinement& request) {
     leave_terminal();
-    close_all_but(request.tap_fd, request.report_fd);
+    close_all_but(request.fds);
     enter_namespaces();
-    enter_empty_root(request.resolv_conf);
+    UniqueFd dns_listener = enter_empty_root();
     // From here on no file of the host can be named.
-    set_limits();
+    set_limits(request.descriptors);
     drop_privileges();
     // From here on the kernel treats it as a stranger with the caller's uid.
     die_with(request.parent);
-    // "Writable" is what the rules allow, not what the mount does: libslirp must read /etc/resolv.conf.
-    (void)landlock_restrict(true); // false: a kernel without Landlock, where the other walls have to do
+    (void)landlock_restrict(false); // false: a kernel without Landlock, where the other walls have to do
+    const bool has_unix_sockets = landlock_scope_abstract_sockets();
+    if (!has_unix_sockets) {
+        dns_listener.reset();
+    }
     check(::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "set no_new_privs");
-    check(load_allow_list(allowed_calls), "load the system-call filter");
+    check(load_allow_list(allowed_calls,
+                          has_unix_sockets ? SocketDomains::internet_and_unix : SocketDomains::internet),
+          "load the system-call filter");
+    return dns_listener;
 }
 
 } // namespace sandbox::net

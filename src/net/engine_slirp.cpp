@@ -8,7 +8,9 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
+#include <utility>
 
 #include "base/error.hpp"
 #include "net/addresses.hpp"
@@ -80,6 +82,16 @@ in6_addr to_in6_addr(const Ipv6Address& address) noexcept {
     return result;
 }
 
+// In a frame from libslirp, whose IPv4 headers have no options.
+constexpr std::size_t udp_begin = 14 + 20;
+constexpr std::size_t dhcp_options_begin = udp_begin + 8 + 240; // RFC 2131, 2, and the cookie
+
+bool is_dhcp_answer(std::span<const std::byte> frame) noexcept {
+    const auto byte = [&](std::size_t at) { return std::to_integer<unsigned>(frame[at]); };
+    return frame.size() > dhcp_options_begin && byte(12) == 0x08 && byte(13) == 0x00 &&
+           byte(23) == IPPROTO_UDP && byte(udp_begin) == 0 && byte(udp_begin + 1) == 67;
+}
+
 SlirpConfig make_config(const SlirpSettings& settings) noexcept {
     SlirpConfig config{};
     config.version = 4;
@@ -87,7 +99,7 @@ SlirpConfig make_config(const SlirpSettings& settings) noexcept {
     config.vnetwork = to_in_addr(ipv4_network);
     config.vnetmask = to_in_addr(ipv4_netmask);
     config.vhost = to_in_addr(ipv4_gateway);
-    config.vnameserver = to_in_addr(ipv4_nameserver);
+    config.vnameserver = to_in_addr(ipv4_slirp_nameserver);
     config.vdhcp_start = to_in_addr(ipv4_guest);
     config.in6_enabled = settings.ipv6;
     config.vprefix_addr6 = to_in6_addr(ipv6_prefix);
@@ -96,7 +108,7 @@ SlirpConfig make_config(const SlirpSettings& settings) noexcept {
     config.vnameserver6 = to_in6_addr(ipv6_nameserver);
     config.if_mtu = settings.mtu;
     config.if_mru = settings.mtu;
-    config.disable_host_loopback = true;
+    config.disable_host_loopback = !settings.host_loopback;
     return config;
 }
 
@@ -106,7 +118,12 @@ struct SlirpEngine::Callbacks {
     static SlirpEngine& self(void* opaque) noexcept { return *static_cast<SlirpEngine*>(opaque); }
 
     static ssize_t send_packet(const void* frame, std::size_t size, void* opaque) noexcept {
-        self(opaque).tap_.write({static_cast<const std::byte*>(frame), size});
+        const std::span<const std::byte> bytes{static_cast<const std::byte*>(frame), size};
+        if (is_dhcp_answer(bytes)) {
+            self(opaque).send_dhcp_answer(bytes);
+        } else {
+            self(opaque).output_(bytes);
+        }
         return static_cast<ssize_t>(size);
     }
     static void guest_error(const char*, void*) noexcept {}
@@ -148,16 +165,43 @@ void SlirpEngine::Cleanup::operator()(Slirp* slirp) const noexcept {
     slirp_cleanup(slirp);
 }
 
-SlirpEngine::SlirpEngine(const SlirpSettings& settings, const Tap& tap) : tap_(tap) {
+SlirpEngine::SlirpEngine(const SlirpSettings& settings, Output output) : output_(std::move(output)) {
     (void)g_log_set_default_handler(discard_log, nullptr); // the handler before is glib's own
     const SlirpConfig config = make_config(settings);
     slirp_.reset(slirp_new(&config, &Callbacks::table, this));
     if (!slirp_) {
         throw UsageError("libslirp", "does not take the configuration");
     }
+    if (settings.dns_socket != nullptr) {
+        constexpr int dns_port = 53;
+        in_addr nameserver = to_in_addr(ipv4_nameserver);
+        if (slirp_add_unix(slirp_.get(), settings.dns_socket, &nameserver, dns_port) < 0) {
+            throw UsageError("libslirp", "does not take a name server");
+        }
+    }
 }
 
 SlirpEngine::~SlirpEngine() = default;
+
+void SlirpEngine::send_dhcp_answer(std::span<const std::byte> frame) noexcept {
+    // libslirp announces what it takes for its name server. RFC 2132, 2 and 3.8.
+    constexpr std::byte pad{0};
+    constexpr std::byte end{255};
+    constexpr std::byte name_server{6};
+    std::array<std::byte, 2048> answer{};
+    const std::size_t size = std::min(frame.size(), answer.size());
+    std::ranges::copy(frame.first(size), answer.begin());
+    std::size_t at = dhcp_options_begin;
+    while (at + 1 < size && answer[at] != end) {
+        const std::size_t length = answer[at] == pad ? 0 : std::to_integer<std::size_t>(answer[at + 1]) + 1;
+        if (answer[at] == name_server && length == 1 + ipv4_nameserver.size() && at + length < size) {
+            std::memcpy(&answer[at + 2], ipv4_nameserver.data(), ipv4_nameserver.size());
+            answer[udp_begin + 6] = answer[udp_begin + 7] = std::byte{0}; // no checksum: RFC 768
+        }
+        at += 1 + length;
+    }
+    output_(std::span{answer}.first(size));
+}
 
 void SlirpEngine::input(std::span<const std::byte> frame) noexcept {
     slirp_input(slirp_.get(), reinterpret_cast<const std::uint8_t*>(frame.data()),

@@ -8,13 +8,12 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
 #include <unordered_set>
 #include <vector>
-
-#include "net/tap.hpp"
 
 struct Slirp;
 
@@ -23,14 +22,20 @@ namespace sandbox::net {
 struct SlirpSettings {
     std::size_t mtu = 65520; ///< of the tap, in bytes
     bool ipv6 = true;
+    bool host_loopback = false;       ///< whether the gateway's address leads to the host's loopback
+    const char* dns_socket = nullptr; ///< a path; none: the name server's address does not answer
 };
 
-/// Owns a Slirp* and its sockets. Frames for the inside go to the Tap given, which must live longer.
-/// Of the gateway's ports only DHCP answers, of the nameserver's only DNS, which goes to the first nameserver
-/// in /etc/resolv.conf (read by libslirp itself, at the first question).
+/// Owns a Slirp* and its sockets. Of the gateway's ports only DHCP answers, unless the host's loopback is
+/// asked for. Of the name server's only TCP port 53 on its IPv4 address: each connection to it becomes one to
+/// the socket at SlirpSettings::dns_socket. Datagrams to it are the caller's to keep, and everything to the
+/// IPv6 one.
 class SlirpEngine {
   public:
-    SlirpEngine(const SlirpSettings& settings, const Tap& tap);
+    using Output = std::function<void(std::span<const std::byte> frame)>;
+
+    /// @param output takes the frames for the inside; it must not throw
+    SlirpEngine(const SlirpSettings& settings, Output output);
     SlirpEngine(const SlirpEngine&) = delete;
     SlirpEngine& operator=(const SlirpEngine&) = delete;
     ~SlirpEngine();
@@ -47,6 +52,9 @@ class SlirpEngine {
     /// made by the old time would be over at once.
     void serve(const std::vector<pollfd>& polled);
 
+    /// TCP connections that are not over yet.
+    [[nodiscard]] std::size_t streams() const noexcept { return streams_.size(); }
+
     /// To be called once after the last of a series of input(): frames that waited for an answer to ARP or
     /// neighbour solicitation leave now.
     void flush();
@@ -58,7 +66,9 @@ class SlirpEngine {
     };
     using Milliseconds = std::chrono::milliseconds;
 
-    const Tap& tap_;
+    void send_dhcp_answer(std::span<const std::byte> frame) noexcept;
+
+    Output output_;
     std::unordered_set<int> streams_; ///< descriptors of TCP flows
     /// When the next router advertisement is due, on libslirp's clock.
     std::optional<Milliseconds> advertisement_due_;

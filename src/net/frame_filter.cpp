@@ -6,12 +6,11 @@
 #include <array>
 
 #include "net/addresses.hpp"
+#include "net/bytes.hpp"
 
 namespace sandbox::net {
 
 namespace {
-
-using Bytes = std::span<const std::byte>;
 
 constexpr std::size_t ethernet_header = 14;
 constexpr std::size_t ipv4_header = 20;
@@ -34,22 +33,6 @@ constexpr unsigned port_dhcp_server = 67;
 constexpr unsigned port_dhcp_client = 68;
 constexpr unsigned port_tftp = 69;
 constexpr unsigned port_dhcpv6_server = 547;
-
-unsigned byte_at(Bytes bytes, std::size_t at) noexcept {
-    return std::to_integer<unsigned>(bytes[at]);
-}
-
-unsigned word_at(Bytes bytes, std::size_t at) noexcept {
-    return byte_at(bytes, at) << 8 | byte_at(bytes, at + 1);
-}
-
-template <typename Address>
-Address address_at(Bytes bytes, std::size_t at) noexcept {
-    Address address{};
-    std::ranges::transform(bytes.subspan(at, address.size()), address.begin(),
-                           [](std::byte byte) { return std::to_integer<std::uint8_t>(byte); });
-    return address;
-}
 
 /// Whether the transport's own header fits, and says nothing that contradicts the packet's length.
 bool transport_is_sane(unsigned protocol, Bytes payload) noexcept {
@@ -225,7 +208,7 @@ bool is_guests_link_local(const Ipv6Address& address) noexcept {
     return is_link_local(address) && !is_ours(address);
 }
 
-/// Whether a packet of TCP or UDP may not go there.
+/// Whether no packet of TCP, UDP or echo may go there.
 bool is_forbidden(const Ipv6Address& address) noexcept {
     constexpr std::array<std::uint8_t, 4> nat64{0x00, 0x64, 0xff, 0x9b};
     constexpr std::array<std::uint8_t, 2> six_to_four{0x20, 0x02};
@@ -250,12 +233,14 @@ struct Ipv6Packet {
 };
 
 Verdict judge_echo(const Ipv6Packet& packet) noexcept {
-    if (!is_ours(packet.destination)) {
-        // libslirp 4.7 has no ICMPv6 echo to the outside.
-        return is_forbidden(packet.destination) ? Verdict::destination : Verdict::unserved;
+    if (is_ours(packet.destination)) {
+        return is_guests_global(packet.source) || is_guests_link_local(packet.source) ? Verdict::pass
+                                                                                      : Verdict::source;
     }
-    return is_guests_global(packet.source) || is_guests_link_local(packet.source) ? Verdict::pass
-                                                                                  : Verdict::source;
+    if (is_forbidden(packet.destination)) {
+        return Verdict::destination;
+    }
+    return is_guests_global(packet.source) ? Verdict::pass : Verdict::source;
 }
 
 Verdict judge_neighbour_discovery(const Ipv6Packet& packet, std::size_t least, bool to_multicast) noexcept {
@@ -350,6 +335,16 @@ Verdict judge_frame(std::span<const std::byte> frame, bool ipv6) noexcept {
         default:
             return Verdict::unserved; // VLAN tags (802.1Q) as well: nothing behind the tap has any
     }
+}
+
+bool is_outside(const IpAddress& address) noexcept {
+    const auto bytes = std::as_bytes(address.bytes());
+    if (address.is_ipv6()) {
+        const auto ipv6 = address_at<Ipv6Address>(bytes, 0);
+        return !is_forbidden(ipv6) && !is_in_own_prefix(ipv6);
+    }
+    const auto ipv4 = address_at<Ipv4Address>(bytes, 0);
+    return !is_forbidden(ipv4) && !is_in_own_subnet(ipv4);
 }
 
 } // namespace sandbox::net

@@ -13,6 +13,8 @@
 #include <cstdint>
 #include <span>
 
+#include "base/ip_address.hpp"
+
 namespace sandbox::net {
 
 /// What becomes of a frame. All but `pass` drop it, silently: the inside gets no answer.
@@ -33,10 +35,13 @@ enum class Verdict : std::uint8_t {
 ///  - IPv6 (RFC 8200) without extension headers: TCP and UDP, to anything but ::/8 (RFC 4291, 2.4: the
 ///    unspecified, loopback, IPv4-compatible and -mapped addresses), fe80::/10, ff00::/8, the guest's own
 ///    prefix as above, and 64:ff9b::/32 (RFC 6052, 8215) or 2002::/16 (RFC 3056) with a forbidden IPv4
-///    address inside; echo requests to the gateway and nameserver; the neighbour discovery (RFC 4861) that
-///    these need; DHCPv6 (RFC 8415) to its multicast address.
+///    address inside; echo requests likewise, and to the gateway's and nameserver's link-local addresses; the
+///    neighbour discovery (RFC 4861) that these need; DHCPv6 (RFC 8415) to its multicast address.
 /// TFTP to the gateway is dropped: libslirp's server has nothing to serve.
 /// @param ipv6 false drops all IPv6
 [[nodiscard]] Verdict judge_frame(std::span<const std::byte> frame, bool ipv6) noexcept;
+
+/// Whether judge_frame() passes TCP and UDP to this address, and it lies outside of the guest's own network.
+[[nodiscard]] bool is_outside(const IpAddress& address) noexcept;
 
 } // namespace sandbox::net

@@ -2,11 +2,11 @@
 // poll(2), not epoll(7): libslirp names all its descriptors anew before each sleep.
 #include "net/loop.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <vector>
 
 #include "base/error.hpp"
-#include "net/frame_filter.hpp"
 
 namespace sandbox::net {
 
@@ -18,48 +18,58 @@ constexpr int frames_per_wakeup = 64;
 using FrameBuffer = std::vector<std::byte>;
 
 /// @return false when the tap is gone
-bool drain(const Tap& tap, SlirpEngine& engine, FrameBuffer& buffer, bool ipv6) {
+bool drain(const LoopParts& parts, FrameBuffer& buffer) {
     for (int count = 0; count < frames_per_wakeup; ++count) {
         std::span<const std::byte> frame;
-        switch (tap.read(buffer, frame)) {
-            case Tap::Read::gone:
-                return false;
-            case Tap::Read::empty:
-                count = frames_per_wakeup;
-                break;
-            case Tap::Read::frame:
-                if (judge_frame(frame, ipv6) == Verdict::pass) {
-                    engine.input(frame);
-                }
-                break;
+        const Tap::Read result = parts.tap.read(buffer, frame);
+        if (result == Tap::Read::gone) {
+            return false;
         }
+        if (result == Tap::Read::empty) {
+            break;
+        }
+        parts.router.from_inside(frame);
     }
-    engine.flush();
+    parts.slirp.flush();
     return true;
+}
+
+/// The sooner of two timeouts as poll(2) takes them, where -1 is never.
+int sooner(int one, int other) noexcept {
+    return one < 0 ? other : other < 0 ? one : std::min(one, other);
 }
 
 } // namespace
 
-void run_loop(const Tap& tap, SlirpEngine& engine, int report_fd, bool ipv6) {
+void run_loop(const LoopParts& parts) {
+    enum : std::size_t { tap, control, reactor };
     FrameBuffer buffer(max_frame);
     std::vector<pollfd> polled;
     while (true) {
         polled.clear();
-        polled.push_back({tap.fd(), POLLIN, 0});
-        polled.push_back({report_fd, 0, 0});
-        const int timeout = engine.add_to_poll(polled);
+        polled.push_back({parts.tap.fd(), POLLIN, 0});
+        polled.push_back({parts.control_fd, POLLIN, 0});
+        polled.push_back({parts.reactor.fd(), POLLIN, 0});
+        const int timeout = sooner(parts.slirp.add_to_poll(polled), parts.reactor.timeout());
+        if (parts.capture != nullptr) {
+            parts.capture->flush();
+        }
         if (::poll(polled.data(), polled.size(), timeout) < 0) {
             if (errno == EINTR) {
                 continue;
             }
             throw_errno(errno, "wait for", "the tap");
         }
-        engine.serve(polled);
-        const short from_tap = polled[0].revents;
-        if (polled[1].revents != 0 || (from_tap & (POLLERR | POLLHUP | POLLNVAL)) != 0) {
+        parts.slirp.serve(polled);
+        if (polled[reactor].revents != 0 || parts.reactor.timeout() == 0) {
+            parts.reactor.dispatch();
+        }
+        const short from_tap = polled[tap].revents;
+        if ((polled[control].revents != 0 && !parts.on_control()) ||
+            (from_tap & (POLLERR | POLLHUP | POLLNVAL)) != 0) {
             return;
         }
-        if ((from_tap & POLLIN) != 0 && !drain(tap, engine, buffer, ipv6)) {
+        if (((from_tap & POLLIN) != 0 && !drain(parts, buffer)) || parts.is_over()) {
             return;
         }
     }

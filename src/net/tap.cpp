@@ -8,11 +8,21 @@
 #include <sys/ioctl.h>
 
 #include <cerrno>
+#include <cstring>
 #include <utility>
 
 #include "base/error.hpp"
 
 namespace sandbox::net {
+
+namespace {
+
+void make_non_blocking(int device) {
+    const int flags = check(::fcntl(device, F_GETFL), "read the flags of", "--tap-fd");
+    check(::fcntl(device, F_SETFL, flags | O_NONBLOCK), "make non-blocking", "--tap-fd");
+}
+
+} // namespace
 
 Tap::Tap(UniqueFd device) : device_(std::move(device)) {
     ifreq request{};
@@ -23,8 +33,14 @@ Tap::Tap(UniqueFd device) : device_(std::move(device)) {
     if ((request.ifr_flags & kind) != (IFF_TAP | IFF_NO_PI)) {
         throw UsageError("--tap-fd", "not a tap device made with IFF_TAP | IFF_NO_PI alone");
     }
-    const int flags = check(::fcntl(device_.get(), F_GETFL), "read the flags of", "--tap-fd");
-    check(::fcntl(device_.get(), F_SETFL, flags | O_NONBLOCK), "make non-blocking", "--tap-fd");
+    ifreq hardware{};
+    check(::ioctl(device_.get(), SIOCGIFHWADDR, &hardware), "ask for the address of", "--tap-fd");
+    std::memcpy(guest_.data(), hardware.ifr_hwaddr.sa_data, guest_.size());
+    make_non_blocking(device_.get());
+}
+
+Tap::Tap(UniqueFd channel, const MacAddress& guest) : device_(std::move(channel)), guest_(guest) {
+    make_non_blocking(device_.get());
 }
 
 Tap::Read Tap::read(std::span<std::byte> buffer, std::span<const std::byte>& frame) const noexcept {
@@ -32,6 +48,9 @@ Tap::Read Tap::read(std::span<std::byte> buffer, std::span<const std::byte>& fra
         const ssize_t got = ::read(device_.get(), buffer.data(), buffer.size());
         if (got >= 0) {
             frame = buffer.first(static_cast<std::size_t>(got));
+            if (capture_ != nullptr) {
+                capture_->add(frame);
+            }
             return Read::frame;
         }
         if (errno == EINTR) {
@@ -44,6 +63,9 @@ Tap::Read Tap::read(std::span<std::byte> buffer, std::span<const std::byte>& fra
 }
 
 void Tap::write(std::span<const std::byte> frame) const noexcept {
+    if (capture_ != nullptr) {
+        capture_->add(frame);
+    }
     ssize_t put = 0;
     do {
         put = ::write(device_.get(), frame.data(), frame.size());

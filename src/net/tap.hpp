@@ -6,6 +6,8 @@
 #include <span>
 
 #include "base/unique_fd.hpp"
+#include "net/capture.hpp"
+#include "net/packet.hpp"
 
 namespace sandbox::net {
 
@@ -26,7 +28,17 @@ class Tap {
     /// packet information or virtio headers, SystemError when it is no tun device at all.
     explicit Tap(UniqueFd device);
 
+    /// Takes any other descriptor that moves one frame a read and a write, such as a SOCK_SEQPACKET socket.
+    /// @param guest the MAC address at its other end
+    Tap(UniqueFd channel, const MacAddress& guest);
+
+    /// Shows every frame of either direction to `capture`, which must live as long.
+    void show(Capture& capture) noexcept { capture_ = &capture; }
+
     [[nodiscard]] int fd() const noexcept { return device_.get(); }
+
+    /// Of the interface inside, when the descriptor was taken. Root inside can change it, to its own loss.
+    [[nodiscard]] const MacAddress& guest() const noexcept { return guest_; }
 
     /// Reads one frame into `buffer`. @param frame set to the part that was filled
     Read read(std::span<std::byte> buffer, std::span<const std::byte>& frame) const noexcept;
@@ -37,6 +49,8 @@ class Tap {
 
   private:
     UniqueFd device_;
+    MacAddress guest_{};
+    Capture* capture_ = nullptr;
 };
 
 } // namespace sandbox::net

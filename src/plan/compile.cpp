@@ -2,7 +2,6 @@
 // The decisions behind a Plan.
 #include "plan/compile.hpp"
 
-#include <linux/capability.h>
 #include <linux/sched.h>
 #include <sys/mount.h>
 
@@ -10,13 +9,12 @@
 
 #include "base/error.hpp"
 #include "base/text.hpp"
+#include "plan/confinement.hpp"
 #include "spec/validate.hpp"
 
 namespace sandbox {
 
 namespace {
-
-constexpr unsigned tap_mtu = 65520; // the largest that libslirp takes
 
 bool lies_below(const std::string& path, const std::string& directory) {
     return path == directory ||
@@ -32,6 +30,7 @@ struct CompiledPlan::Memory final : TextKeeper {
     std::deque<std::vector<char*>> vectors;
     std::vector<Step> steps;
     std::vector<gid_t> groups;
+    std::vector<LimitPlan> limits;
 
     const char* keep(std::string text) override { return texts.emplace_back(std::move(text)).c_str(); }
 
@@ -99,8 +98,9 @@ std::string ping_group_range(const IdMap& gids) {
 NetworkPlan network_plan(const SandboxSpec& sandbox, const Mapping& mapping, TextKeeper& texts) {
     NetworkPlan network;
     network.loopback = !shares(sandbox, Namespace::net);
-    network.tap = network.loopback && sandbox.network == Network::slirp;
-    network.mtu = tap_mtu;
+    network.tap = network.loopback && sandbox.network.kind == Network::slirp;
+    network.mtu = sandbox.network.mtu;
+    network.ipv6 = sandbox.network.ipv6;
     network.ping_group_range = texts.keep(ping_group_range(mapping.maps.gid));
     return network;
 }
@@ -243,24 +243,6 @@ void require_mapped(const IdMap& map, std::uint32_t id, const char* kind, const 
     }
 }
 
-/// What root inside may do: the common container profile's set. Without CAP_SYS_ADMIN it cannot undo a mount
-/// made here: uncover what is hidden, or write to what is bound read-only. A user namespace that it makes
-/// itself holds all again, but there the mounts are locked: mount_namespaces(7).
-constexpr int default_capabilities[] = {CAP_CHOWN,   CAP_DAC_OVERRIDE,     CAP_FOWNER,    CAP_FSETID,
-                                        CAP_KILL,    CAP_NET_BIND_SERVICE, CAP_SETFCAP,   CAP_SETGID,
-                                        CAP_SETPCAP, CAP_SETUID,           CAP_SYS_CHROOT};
-
-std::uint64_t bounding_set(const SandboxSpec& sandbox) {
-    if (sandbox.nested) {
-        return ~std::uint64_t{0}; // sandboxes inside mount, map ids and make networks
-    }
-    std::uint64_t set = 0;
-    for (const int capability : default_capabilities) {
-        set |= std::uint64_t{1} << capability;
-    }
-    return set;
-}
-
 /// Paths tried for the command, as execvp(3) does with the environment's PATH.
 std::vector<std::string> candidates(const std::string& command, const std::vector<std::string>& environment) {
     if (command.empty()) {
@@ -293,6 +275,12 @@ CompiledPlan compile(const PlanInputs& inputs) {
     const IdFacts ids = id_facts(mapping);
 
     plan.clone_flags = clone_flags(sandbox);
+    plan.cgroup = cgroup_plan(sandbox.limits);
+    if (sandbox.limits.any() && !shares(sandbox, Namespace::cgroup)) {
+        // clone3(2) with CLONE_INTO_CGROUP roots a new namespace in the caller's cgroup, not in the child's.
+        plan.clone_flags &= ~std::uint64_t{CLONE_NEWCGROUP};
+        plan.late_cgroup_namespace = true;
+    }
     if (sandbox.time_offset) {
         const std::string seconds = std::to_string(*sandbox.time_offset);
         plan.new_time_namespace = true;
@@ -325,6 +313,7 @@ CompiledPlan compile(const PlanInputs& inputs) {
     add_private_directories(inputs, ids, memory, memory.steps);
     add_home(inputs, memory, memory.steps);
     add_timezone(inputs, memory, memory.steps);
+    add_devices(sandbox, memory, memory.steps);
     add_user_mounts(inputs, memory, memory.steps);
     add_masks(sandbox, ids, memory.steps);
     if (inputs.tty) {
@@ -340,7 +329,13 @@ CompiledPlan compile(const PlanInputs& inputs) {
                  [&](gid_t group) { return maps_inside(mapping.maps.gid, group); });
     plan.credentials.groups = {memory.groups.data(), memory.groups.size()};
     plan.credentials.set_groups = mapping.set_groups;
-    plan.credentials.bounding_set = bounding_set(sandbox);
+    plan.credentials.bounding_set = bounding_set(inputs.spec);
+
+    plan.confinement.no_new_privileges = !allows_new_privileges(inputs.spec);
+    plan.confinement.filter = {inputs.filter.data(), inputs.filter.size()};
+    plan.confinement.reports_calls = inputs.spec.process.filter.kind == FilterKind::report;
+    memory.limits = limit_plans(inputs.spec.process);
+    plan.confinement.limits = {memory.limits.data(), memory.limits.size()};
 
     plan.process.candidates = memory.keep_list(candidates(inputs.command.front(), inputs.environment));
     plan.process.arguments = memory.keep_vector(inputs.command);

@@ -4,6 +4,7 @@
 
 #include <deque>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -39,6 +40,7 @@ struct PlanInputs {
     std::vector<std::string> environment; ///< "NAME=VALUE"
     std::string directory;                ///< where the command starts
     bool tty = false;
+    std::span<const sock_filter> filter; ///< must outlive the plan; empty: none
 };
 
 /// A Plan together with the memory it points into. Movable; the Plan stays where it is.

@@ -3,6 +3,7 @@
 // pointers lead into memory that the parent made and that the child has a copy of.
 #pragma once
 
+#include <linux/filter.h>
 #include <sys/types.h>
 
 #include <cstddef>
@@ -77,6 +78,7 @@ struct NetworkPlan {
     bool loopback = false;                  ///< a namespace of the sandbox's own: bring lo up
     bool tap = false;                       ///< make eth0 and hand it to the parent
     unsigned mtu = 0;                       ///< bytes
+    bool ipv6 = true;                       ///< give eth0 an IPv6 address and route
     const char* ping_group_range = nullptr; ///< "FIRST LAST" for net.ipv4.ping_group_range
 };
 
@@ -87,6 +89,28 @@ struct CredentialPlan {
     Run<gid_t> groups;              ///< supplementary
     bool set_groups = false;        ///< false where setgroups(2) is denied
     std::uint64_t bounding_set = 0; ///< capabilities root inside has, one bit each; other users have none
+};
+
+/// One setrlimit(2).
+struct LimitPlan {
+    int resource = 0;
+    std::uint64_t soft = 0;
+    std::uint64_t hard = 0;
+};
+
+/// What the command is kept from, beyond its credentials.
+struct ConfinementPlan {
+    bool no_new_privileges = true;
+    Run<sock_filter> filter;    ///< empty: none
+    bool reports_calls = false; ///< the filter tells a listener, which the parent gets
+    Run<LimitPlan> limits;
+};
+
+/// What the sandbox as a whole is held to; 0 is no limit.
+struct CgroupPlan {
+    std::uint64_t memory = 0;    ///< bytes
+    std::uint64_t cpu_quota = 0; ///< microseconds in each 100,000
+    std::uint64_t processes = 0;
 };
 
 struct ProcessPlan {
@@ -112,7 +136,11 @@ struct Plan {
     RootPlan root;
     Run<Step> steps;
     bool read_only_root = false;
+    bool late_cgroup_namespace =
+        false; ///< made when the child is in its own cgroup already, which is its root then
+    CgroupPlan cgroup;
     CredentialPlan credentials;
+    ConfinementPlan confinement;
     ProcessPlan process;
 };
 

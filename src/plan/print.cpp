@@ -6,6 +6,7 @@
 
 #include <vector>
 
+#include "base/capability_names.hpp"
 #include "base/json.hpp"
 #include "base/text.hpp"
 
@@ -83,6 +84,9 @@ std::vector<std::string> namespaces_of(const Plan& plan) {
             names.emplace_back(name);
         }
     }
+    if (plan.late_cgroup_namespace) {
+        names.emplace_back("cgroup");
+    }
     if (plan.new_time_namespace) {
         names.emplace_back("time");
     }
@@ -123,6 +127,42 @@ std::string indented(const std::string& lines) {
     return result;
 }
 
+/// Names, in the order of their numbers.
+std::string capability_text(std::uint64_t set) {
+    if (set == ~std::uint64_t{0}) {
+        return "all";
+    }
+    std::string text;
+    for (unsigned number = 0; number < std::size(capability_names); ++number) {
+        if ((set >> number & 1U) != 0) {
+            text += (text.empty() ? "" : " ") + std::string{capability_names[number]};
+        }
+    }
+    return text.empty() ? "none" : text;
+}
+
+std::string filter_text(const ConfinementPlan& plan) {
+    if (plan.filter.count == 0) {
+        return "unfiltered";
+    }
+    return (plan.reports_calls ? "reported, " : "filtered, ") + std::to_string(plan.filter.count) +
+           " instructions";
+}
+
+std::vector<std::string> limits_of(const CgroupPlan& plan) {
+    std::vector<std::string> limits;
+    if (plan.memory != 0) {
+        limits.push_back("memory " + std::to_string(plan.memory));
+    }
+    if (plan.cpu_quota != 0) {
+        limits.push_back("cpu " + std::to_string(plan.cpu_quota) + " of 100000");
+    }
+    if (plan.processes != 0) {
+        limits.push_back("processes " + std::to_string(plan.processes));
+    }
+    return limits;
+}
+
 std::vector<std::string> layers_of(const RootPlan& root) {
     return {root.layers.begin(), root.layers.end()};
 }
@@ -158,6 +198,12 @@ std::string plan_text(const Plan& plan, const Mapping& mapping) {
     }
     text +=
         "user: " + std::to_string(plan.credentials.uid) + ":" + std::to_string(plan.credentials.gid) + "\n";
+    text += "capabilities: " + capability_text(plan.credentials.bounding_set) + "\n";
+    text += "new privileges: " + std::string{plan.confinement.no_new_privileges ? "no" : "yes"} + "\n";
+    text += "system calls: " + filter_text(plan.confinement) + "\n";
+    for (const std::string& limit : limits_of(plan.cgroup)) {
+        text += "limit: " + limit + "\n";
+    }
     text += "directory: " + printable(plan.process.directory) + "\ncommand:";
     for (const std::string& argument : strings_of(plan.process.arguments)) {
         text += " " + printable(argument);
@@ -186,6 +232,10 @@ std::string plan_json(const Plan& plan, const Mapping& mapping) {
         .value(std::uint64_t{plan.credentials.uid})
         .key("gid")
         .value(std::uint64_t{plan.credentials.gid});
+    json.key("capabilities").value(capability_text(plan.credentials.bounding_set));
+    json.key("no_new_privileges").value(plan.confinement.no_new_privileges);
+    json.key("system_calls").value(filter_text(plan.confinement));
+    add_array(json, "limits", limits_of(plan.cgroup));
     json.key("directory").value(plan.process.directory);
     add_array(json, "command", strings_of(plan.process.arguments));
     add_array(json, "environment", strings_of(plan.process.environment));

@@ -221,7 +221,8 @@ void add_masks(const SandboxSpec& sandbox, const IdFacts& ids, std::vector<Step>
     }
 }
 
-std::string resolv_conf_text(Network network, const std::string& host_text) {
+std::string resolv_conf_text(const SandboxSpec& sandbox, const std::string& host_text) {
+    const Network network = effective_network(sandbox);
     if (network == Network::host) {
         return host_text;
     }
@@ -229,12 +230,18 @@ std::string resolv_conf_text(Network network, const std::string& host_text) {
         return "";
     }
     std::string text;
+    const std::vector<std::string>& domains = sandbox.network.search_domains;
     for (const std::string_view line : split(host_text, '\n')) {
-        if (line.starts_with("search ") || line.starts_with("domain ") || line.starts_with("options ")) {
+        const bool searches = line.starts_with("search ") || line.starts_with("domain ");
+        if (line.starts_with("options ") || (searches && domains.empty())) {
             text += std::string{line} + "\n";
         }
     }
-    return text + "nameserver 10.0.2.3\n";
+    // "search ." asks for names as they are. resolv.conf(5).
+    for (const std::string& domain : domains) {
+        text += (&domain == &domains.front() ? "search " : " ") + domain;
+    }
+    return text + (domains.empty() ? "" : "\n") + "nameserver 10.0.2.3\n";
 }
 
 std::string hosts_text(const SandboxSpec& sandbox, const std::string& host_text) {
@@ -244,6 +251,9 @@ std::string hosts_text(const SandboxSpec& sandbox, const std::string& host_text)
         text += (text.ends_with('\n') ? "" : "\n");
         text += (effective_network(sandbox) == Network::slirp ? "10.0.2.15 " : "127.0.1.1 ") +
                 sandbox.hostname + "\n";
+    }
+    for (const HostEntry& entry : sandbox.network.hosts) {
+        text += to_string(entry.address) + " " + entry.name + "\n";
     }
     return text;
 }

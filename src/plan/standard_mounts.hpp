@@ -40,8 +40,9 @@ void add_standard_mounts(const SandboxSpec& sandbox, const IdFacts& ids, const E
 /// What the kernel shows and nobody inside needs. They come after the user's mounts.
 void add_masks(const SandboxSpec& sandbox, const IdFacts& ids, std::vector<Step>& steps);
 
-/// What the files of /etc hold. @param host_text the host's own resolv.conf, for its search domains
-std::string resolv_conf_text(Network network, const std::string& host_text);
+/// What the files of /etc hold. @param host_text the host's own resolv.conf, for its search domains and
+/// options
+std::string resolv_conf_text(const SandboxSpec& sandbox, const std::string& host_text);
 std::string hosts_text(const SandboxSpec& sandbox, const std::string& host_text);
 
 } // namespace sandbox

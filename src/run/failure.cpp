@@ -7,7 +7,7 @@
 #include "base/text.hpp"
 #include "idmap/user_namespace_failure.hpp"
 #include "run/elf.hpp"
-#include "run/helpers.hpp"
+#include "run/fuse_overlay_helper.hpp"
 #include "run/tap_failure.hpp"
 
 namespace sandbox {
@@ -152,6 +152,17 @@ Error stage_failure(const Report& report, const Plan& plan) {
                                                 : "");
         case Stage::credentials:
             return SystemError(code, "become user " + std::to_string(plan.credentials.uid), "--user");
+        case Stage::limits:
+            return SystemError(code, "set a resource limit", "--ulimit",
+                               "ulimit -H -a shows what may be set");
+        case Stage::filter:
+            return code == EBUSY
+                       ? Error("--seccomp log", "this sandbox runs under another one's log already",
+                               "a process has one listener at most")
+                       : Error(SystemError(
+                             code, "load a system-call filter", "--seccomp",
+                             "Linux with CONFIG_SECCOMP_FILTER is needed; --seccomp unconfined does "
+                             "without"));
         case Stage::directory:
             return SystemError(code, "enter", "working directory " + printable(plan.process.directory),
                                "--workdir must name a directory inside");

@@ -66,6 +66,10 @@ pid_t clone_child(const RunRequest& request, Channel& channel, const sigset_t& m
     clone_args arguments{};
     arguments.flags = request.plan.clone_flags;
     arguments.exit_signal = SIGCHLD;
+    if (request.cgroup != nullptr) {
+        arguments.flags |= CLONE_INTO_CGROUP;
+        arguments.cgroup = static_cast<std::uint64_t>(request.cgroup->fd());
+    }
     const pid_t pid = sys::clone3(&arguments);
     if (pid == 0) {
         // The parent's death must be end of file here.
@@ -108,13 +112,16 @@ void wait_for_packet(int channel, SignalSource& signals, std::vector<int>& early
 void take_descriptor(const RunRequest& request, RunningSandbox& sandbox, char tag, UniqueFd fd) {
     switch (tag) {
         case tag_tap:
-            sandbox.network = std::make_unique<NetworkHelper>(std::move(fd));
+            sandbox.network = std::make_unique<NetworkHelper>(std::move(fd), request.network);
             break;
         case tag_fuse:
             sandbox.file_system = std::make_unique<FuseOverlayHelper>(fd, request.plan.root, request.mapping);
             break;
         case tag_terminal:
             sandbox.terminal = std::make_unique<TerminalProxy>(std::move(fd));
+            break;
+        case tag_listener:
+            sandbox.calls = std::make_unique<CallReport>(std::move(fd));
             break;
         default:
             throw Error("sandbox", "unexpected packet from the child");

@@ -6,7 +6,9 @@
 #include <vector>
 
 #include "base/process.hpp"
-#include "run/helpers.hpp"
+#include "run/call_report.hpp"
+#include "run/fuse_overlay_helper.hpp"
+#include "run/network_helper.hpp"
 #include "run/run.hpp"
 #include "run/terminal.hpp"
 
@@ -19,7 +21,8 @@ struct RunningSandbox {
     std::unique_ptr<FuseOverlayHelper> file_system;
     std::unique_ptr<NetworkHelper> network;
     std::unique_ptr<TerminalProxy> terminal;
-    std::vector<int> early_signals; ///< that came before the command ran, to be passed on now
+    std::unique_ptr<CallReport> calls; ///< --seccomp log
+    std::vector<int> early_signals;    ///< that came before the command ran, to be passed on now
 };
 
 /// Clones, maps, and waits until the command has been executed. Throws what went wrong; then nothing is left.

@@ -16,6 +16,8 @@
 #include "child/handshake.hpp"
 #include "idmap/mapping.hpp"
 #include "plan/plan.hpp"
+#include "run/cgroup.hpp"
+#include "run/network_helper.hpp"
 
 namespace sandbox {
 
@@ -42,7 +44,9 @@ struct RunRequest {
     const Plan& plan;
     const Mapping& mapping;
     const Log& log;
+    NetworkRequest& network; ///< sockets and files leave it when they are handed on
     RunLimits limits;
+    const SandboxCgroup* cgroup = nullptr; ///< that everything of the sandbox is in; nullptr: the caller's
 };
 
 struct RunResult {

@@ -66,18 +66,18 @@ class Supervisor {
         for (const int number : sandbox_.early_signals) {
             pass_signal(number);
         }
-        enum { ended, signal, time, network, terminal };
+        enum { ended, signal, time, calls, network, terminal = network + NetworkHelper::wait_count };
         constexpr int count = terminal + TerminalProxy::wait_count;
         while (true) {
             pollfd wait[count] = {{sandbox_.init.pidfd.get(), POLLIN, 0},
                                   {signals_.fd(), POLLIN, 0},
                                   {timer_.get(), POLLIN, 0},
-                                  {-1, 0, 0}};
-            for (int i = terminal; i < count; ++i) {
+                                  {sandbox_.calls ? sandbox_.calls->fd() : -1, POLLIN, 0}};
+            for (int i = network; i < count; ++i) {
                 wait[i].fd = -1;
             }
             if (sandbox_.network) {
-                sandbox_.network->prepare(wait[network]);
+                sandbox_.network->prepare(&wait[network]);
             }
             if (sandbox_.terminal) {
                 sandbox_.terminal->prepare(&wait[terminal]);
@@ -95,7 +95,10 @@ class Supervisor {
                 time_out();
             }
             if (sandbox_.network) {
-                sandbox_.network->serve(wait[network], request_.plan.network.mtu, request_.log);
+                sandbox_.network->serve(&wait[network], request_.log);
+            }
+            if (sandbox_.calls) {
+                sandbox_.calls->serve(wait[calls]);
             }
             if (sandbox_.terminal) {
                 sandbox_.terminal->serve(&wait[terminal]);
@@ -108,6 +111,12 @@ class Supervisor {
         const int status = shell_status(wait_for(sandbox_.init));
         if (sandbox_.terminal) {
             sandbox_.terminal->drain(signals_.fd());
+        }
+        if (sandbox_.network) {
+            sandbox_.network->finish(request_.log);
+        }
+        if (sandbox_.calls) {
+            request_.log.note(sandbox_.calls->text());
         }
         if (killed_) {
             return 128 + SIGKILL;
@@ -213,6 +222,9 @@ RunResult run_sandbox(const RunRequest& request, SignalSource& signals,
         release_preserved(request.plan.process.preserved_fds);
         while_running();
         result.status = Supervisor{request, signals, sandbox}.watch();
+        if (request.cgroup != nullptr && request.cgroup->oom_kills() > 0) {
+            request.log.note("--memory: the limit was reached, and the kernel killed what used most");
+        }
         result.user_namespace = std::move(sandbox.user_namespace);
     } catch (const LaunchInterrupted& interrupted) {
         result.status = 128 + interrupted.signal;

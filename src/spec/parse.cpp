@@ -211,7 +211,7 @@ std::vector<EnvironmentChange> parse_environment_file(std::string_view content, 
             throw UsageError(path + ":" + std::to_string(number), "not a line NAME=VALUE or NAME");
         }
         // A value keeps its blanks; a name alone does not.
-        const std::string_view entry = line.substr(line.find_first_not_of(" \t"));
+        const std::string_view entry = line.substr(static_cast<std::size_t>(trimmed.data() - line.data()));
         if (trimmed.substr(0, trimmed.find('=')).find_first_of(" \t") != std::string_view::npos) {
             throw UsageError(path + ":" + std::to_string(number), "a name has no blanks in it",
                              "each line is NAME=VALUE or NAME, without quotes or export");
@@ -229,6 +229,52 @@ Network parse_network(std::string_view text) {
     static constexpr std::pair<const char*, Network> choices[] = {
         {"slirp", Network::slirp}, {"none", Network::none}, {"host", Network::host}};
     return pick<Network>("--network", text, choices);
+}
+
+NetEngine parse_net_engine(std::string_view text) {
+    static constexpr std::pair<const char*, NetEngine> choices[] = {
+        {"auto", NetEngine::automatic}, {"slirp", NetEngine::slirp}, {"splice", NetEngine::splice}};
+    return pick<NetEngine>("--net-engine", text, choices);
+}
+
+IpAddress parse_nameserver(std::string_view text) {
+    const auto address = parse_ip_address(text);
+    if (!address || address->is_unspecified()) {
+        refuse("--dns", text, "not an IP address", "the address of a name server, for example 9.9.9.9");
+    }
+    return *address;
+}
+
+std::string parse_search_domain(std::string_view text) {
+    const auto name = text == "." ? std::string{"."} : canonical_name(text);
+    if (!name) {
+        refuse("--dns-search", text, "not a domain name", "for example example.org; \".\" means none");
+    }
+    return *name;
+}
+
+HostEntry parse_host_entry(std::string_view text) {
+    const std::size_t colon = text.find(':');
+    const auto name = canonical_name(text.substr(0, colon));
+    std::string_view address = colon == text.npos ? "" : text.substr(colon + 1);
+    if (address.starts_with('[') && address.ends_with(']')) {
+        address = address.substr(1, address.size() - 2);
+    }
+    const bool has_brackets = colon != text.npos && text.substr(colon + 1) != address;
+    const auto parsed = parse_ip_address(address == "host-gateway" && !has_brackets ? "10.0.2.2" : address);
+    if (!name || !parsed || (has_brackets && !parsed->is_ipv6())) {
+        refuse("--add-host", text, "not NAME:IP",
+               "for example db:192.0.2.7; host-gateway in place of the IP is 10.0.2.2");
+    }
+    return {*name, *parsed};
+}
+
+unsigned parse_mtu(std::string_view text) {
+    const auto mtu = parse_number(text, most_mtu);
+    if (!mtu || *mtu < least_mtu) {
+        refuse("--mtu", text, "not a number of bytes from 1280 to 65520", {});
+    }
+    return static_cast<unsigned>(*mtu);
 }
 
 UserNamespace parse_user_namespace(std::string_view text) {

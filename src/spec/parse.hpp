@@ -30,6 +30,16 @@ std::vector<EnvironmentChange> parse_environment_file(std::string_view content, 
 
 Namespace parse_namespace(std::string_view text);
 Network parse_network(std::string_view text);
+NetEngine parse_net_engine(std::string_view text);
+IpAddress parse_nameserver(std::string_view text);
+/// "." stands for no domain at all.
+std::string parse_search_domain(std::string_view text);
+/// NAME:IP, where "host-gateway" is the gateway's address.
+HostEntry parse_host_entry(std::string_view text);
+/// 1280 is the least that IPv6 asks of a link (RFC 8200, 5); 65520 the most that libslirp takes.
+inline constexpr unsigned least_mtu = 1280;
+inline constexpr unsigned most_mtu = 65520;
+unsigned parse_mtu(std::string_view text);
 UserNamespace parse_user_namespace(std::string_view text);
 Storage parse_storage(std::string_view text);
 UpperPlace parse_upper(std::string_view text);

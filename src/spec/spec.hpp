@@ -12,10 +12,15 @@
 #include <variant>
 #include <vector>
 
+#include "base/ip_address.hpp"
+#include "base/network_rules.hpp"
+
 namespace sandbox {
 
 enum class UserNamespace { automatic, keep_id, single };
 enum class Network { slirp, none, host };
+/// What carries TCP: kernel-spliced sockets, libslirp, or the first where the kernel can.
+enum class NetEngine { automatic, slirp, splice };
 enum class Storage { automatic, overlay, fuse, copy };
 enum class UpperPlace { automatic, disk, tmpfs };
 enum class HomeView { hide, read_only, read_write };
@@ -46,15 +51,53 @@ struct TmpfsMount {
     unsigned mode = 01777;  ///< permission bits of its root
 };
 
+/// A device of the host's. Both paths are absolute.
+struct DeviceMount {
+    std::string source;
+    std::string target;
+    std::string option; ///< for messages
+};
+
 /// Mounts are made in the user's order: a later one may lie within an earlier one.
 using MountOperation = std::variant<BindMount, TmpfsMount>;
+
+/// What a cgroup of the sandbox's own holds it to; nothing is no limit.
+struct CgroupLimits {
+    std::optional<std::uint64_t> memory;    ///< bytes
+    std::optional<std::uint64_t> cpu_quota; ///< microseconds in each 100,000
+    std::optional<std::uint64_t> processes;
+
+    [[nodiscard]] bool any() const { return memory || cpu_quota || processes; }
+};
+
+/// --add-host: a line of /etc/hosts.
+struct HostEntry {
+    std::string name;
+    IpAddress address;
+};
+
+/// The user-mode network and what may pass through it.
+struct NetworkSpec {
+    Network kind = Network::slirp;
+    NetEngine engine = NetEngine::automatic;
+    std::vector<PublishRule> published;
+    std::vector<AllowRule> allowed;          ///< empty: everything that is not the host's own
+    std::string flow_log;                    ///< --net-log: a path of the host; empty: none
+    std::string capture;                     ///< --pcap: likewise
+    bool host_loopback = false;              ///< the gateway's address is the host's 127.0.0.1
+    std::vector<IpAddress> nameservers;      ///< empty: the host's
+    std::vector<std::string> search_domains; ///< empty: the host's
+    std::vector<HostEntry> hosts;
+    unsigned mtu = 65520; ///< bytes
+    bool ipv6 = true;
+};
 
 /// The sandbox: namespaces, root, mounts, network.
 struct SandboxSpec {
     std::string image; ///< "host", or a path; empty is the command's default
     UserNamespace user_namespace = UserNamespace::automatic;
     bool use_domain = true;
-    Network network = Network::slirp;
+    NetworkSpec network;
     std::vector<Namespace> shared; ///< the host's of these kinds are kept
     std::vector<MountOperation> mounts;
     bool read_only = false;
@@ -65,6 +108,28 @@ struct SandboxSpec {
     UpperPlace upper = UpperPlace::automatic;
     std::optional<std::int64_t> time_offset; ///< seconds added to the monotonic and boottime clocks
     bool nested = false;
+    std::vector<DeviceMount> devices;
+    CgroupLimits limits;
+};
+
+enum class FilterKind {
+    standard, ///< the table of seccomp/default.txt
+    report,   ///< nothing is denied, but what that table would deny is told
+    none,
+    profile, ///< a docker-format JSON file
+};
+
+struct SystemCallFilter {
+    FilterKind kind = FilterKind::standard;
+    std::string path; ///< profile: absolute
+};
+
+/// One of setrlimit(2)'s.
+struct ResourceLimit {
+    int resource = 0; ///< RLIMIT_*
+    std::uint64_t soft = 0;
+    std::uint64_t hard = 0;
+    std::string option; ///< for messages
 };
 
 /// One step of building an environment, in the user's order.
@@ -86,6 +151,11 @@ struct ProcessSpec {
     unsigned preserved_fds = 0;    ///< descriptors 3 .. 3+N-1 are passed on
     bool init = true;
     TtyUse tty = TtyUse::automatic;
+    std::uint64_t added_capabilities = 0; ///< to the default, one bit each
+    std::uint64_t dropped_capabilities = 0;
+    bool new_privileges = false; ///< set-uid programs have their effect
+    SystemCallFilter filter;
+    std::vector<ResourceLimit> resource_limits;
     std::optional<std::chrono::nanoseconds> timeout;
     std::chrono::nanoseconds kill_after = std::chrono::seconds{10};
 };

@@ -9,15 +9,63 @@
 namespace sandbox {
 
 bool shares(const SandboxSpec& sandbox, Namespace kind) {
-    if (kind == Namespace::net && sandbox.network == Network::host) {
+    if (kind == Namespace::net && sandbox.network.kind == Network::host) {
         return true;
     }
     return std::find(sandbox.shared.begin(), sandbox.shared.end(), kind) != sandbox.shared.end();
 }
 
 Network effective_network(const SandboxSpec& sandbox) {
-    return shares(sandbox, Namespace::net) ? Network::host : sandbox.network;
+    return shares(sandbox, Namespace::net) ? Network::host : sandbox.network.kind;
 }
+
+namespace {
+
+/// An option of the user-mode network that could do nothing without it: silence would be a promise broken.
+const char* network_option(const NetworkSpec& network) {
+    const std::pair<bool, const char*> asked[] = {
+        {!network.published.empty(), "--publish"},
+        {!network.allowed.empty(), "--allow"},
+        {!network.flow_log.empty(), "--net-log"},
+        {!network.capture.empty(), "--pcap"},
+        {network.host_loopback, "--host-loopback"},
+        {!network.nameservers.empty(), "--dns"},
+        {!network.search_domains.empty(), "--dns-search"},
+        {network.mtu != NetworkSpec{}.mtu, "--mtu"},
+        {!network.ipv6, "--no-ipv6"},
+        {network.engine != NetEngine::automatic, "--net-engine"},
+    };
+    for (const auto& [is_asked, option] : asked) {
+        if (is_asked) {
+            return option;
+        }
+    }
+    return nullptr;
+}
+
+void validate_network(const SandboxSpec& sandbox) {
+    const NetworkSpec& network = sandbox.network;
+    if (network.kind == Network::none && shares(sandbox, Namespace::net)) {
+        throw UsageError("--network none, --share net", "no network and the host's contradict",
+                         "drop one of the two");
+    }
+    const Network kind = effective_network(sandbox);
+    if (const char* option = network_option(network); option != nullptr && kind != Network::slirp) {
+        throw UsageError(option,
+                         kind == Network::none ? "there is no network to apply it to"
+                                               : "does not apply to the host's network",
+                         "leave --network at slirp, its default");
+    }
+    if (!network.capture.empty() && network.engine == NetEngine::splice) {
+        throw UsageError("--pcap, --net-engine splice",
+                         "spliced TCP does not pass the interface that is captured", "drop one of the two");
+    }
+    if (!network.capture.empty() && network.capture == network.flow_log) {
+        throw UsageError("--net-log, --pcap", "both write to one file", "give each its own");
+    }
+}
+
+} // namespace
 
 void validate(const Spec& spec) {
     const SandboxSpec& sandbox = spec.sandbox;
@@ -33,10 +81,7 @@ void validate(const Spec& spec) {
     if (sandbox.upper == UpperPlace::tmpfs && sandbox.storage == Storage::copy) {
         throw UsageError("--upper tmpfs", "has no meaning with --storage copy, which has no upper layer");
     }
-    if (sandbox.network == Network::none && shares(sandbox, Namespace::net)) {
-        throw UsageError("--network none, --share net", "no network and the host's contradict",
-                         "drop one of the two");
-    }
+    validate_network(sandbox);
     if (sandbox.time_offset && shares(sandbox, Namespace::time)) {
         throw UsageError("--time-offset", "needs a time namespace of the sandbox's own", "drop --share time");
     }

@@ -54,6 +54,7 @@ class Process {
     bool wait_for_output(const std::string& text, milliseconds timeout = seconds{20});
     bool wait_for_error(const std::string& text, milliseconds timeout = seconds{20});
     [[nodiscard]] const std::string& out() const { return result_.out; }
+    [[nodiscard]] const std::string& err() const { return result_.err; }
     /// To the end of the process; what its pipes held comes with it.
     Result wait();
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Point 2: the user namespace comes first, with the caller's sub-ids; then all the others, and pivot_root.
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -144,6 +145,16 @@ TEST_F(UserNamespaceFirst, ASecondStartJoinsTheDomain) {
     ASSERT_GT(first, 1);
     ASSERT_EQ(script("true", {}, options).status, 0);
     EXPECT_EQ(holder(), first);
+}
+
+TEST_F(UserNamespaceFirst, ADomainIsMadeUnderALowLimitOfDescriptors) {
+    RunOptions options = own_runtime();
+    options.in_child = [] {
+        const rlimit low{64, 64};
+        (void)::setrlimit(RLIMIT_NOFILE, &low);
+    };
+    EXPECT_EQ(script("echo out", {}, options).out, "out\n");
+    EXPECT_GT(holder(), 1);
 }
 
 TEST_F(UserNamespaceFirst, ADeadHolderIsReplaced) {

@@ -1,123 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // Point 6: outgoing TCP, UDP and DNS out of the box; none; the host's.
-#include <arpa/inet.h>
 #include <fcntl.h>
-#include <ifaddrs.h>
-#include <net/if.h>
 #include <netdb.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
-#include <atomic>
-#include <thread>
-
-#include "harness.hpp"
+#include "network.hpp"
 
 using namespace sandbox::test;
 
 namespace {
 
-/// An address of this host that is not its loopback, or "".
-std::string outer_address() {
-    ifaddrs* list = nullptr;
-    std::string found;
-    if (::getifaddrs(&list) < 0) {
-        return found;
-    }
-    for (const ifaddrs* entry = list; entry != nullptr; entry = entry->ifa_next) {
-        if (entry->ifa_addr != nullptr && entry->ifa_addr->sa_family == AF_INET &&
-            (entry->ifa_flags & IFF_LOOPBACK) == 0) {
-            char text[INET_ADDRSTRLEN];
-            const auto* address = reinterpret_cast<const sockaddr_in*>(entry->ifa_addr);
-            found = ::inet_ntop(AF_INET, &address->sin_addr, text, sizeof text);
-        }
-    }
-    ::freeifaddrs(list);
-    return found;
-}
-
-/// Answers each connection, or datagram, with what it was told to.
-class Server {
-  public:
-    Server(int type, const std::string& address, std::string answer)
-        : type_(type), answer_(std::move(answer)) {
-        fd_ = ::socket(AF_INET, type | SOCK_CLOEXEC, 0);
-        sockaddr_in name{};
-        name.sin_family = AF_INET;
-        (void)::inet_pton(AF_INET, address.c_str(), &name.sin_addr);
-        socklen_t size = sizeof name;
-        if (::bind(fd_, reinterpret_cast<sockaddr*>(&name), size) < 0 ||
-            (type == SOCK_STREAM && ::listen(fd_, 8) < 0) ||
-            ::getsockname(fd_, reinterpret_cast<sockaddr*>(&name), &size) < 0) {
-            throw std::runtime_error("cannot listen on " + address);
-        }
-        port_ = ntohs(name.sin_port);
-        thread_ = std::thread{[this] { serve(); }};
-    }
-    ~Server() {
-        stopping_ = true;
-        ::shutdown(fd_, SHUT_RDWR);
-        if (type_ == SOCK_DGRAM) {
-            sockaddr_in name{};
-            socklen_t size = sizeof name;
-            (void)::getsockname(fd_, reinterpret_cast<sockaddr*>(&name), &size);
-            (void)::sendto(fd_, "", 0, 0, reinterpret_cast<sockaddr*>(&name), size);
-        }
-        thread_.join();
-        ::close(fd_);
-    }
-    Server(const Server&) = delete;
-    Server& operator=(const Server&) = delete;
-    [[nodiscard]] std::string port() const { return std::to_string(port_); }
-    [[nodiscard]] bool was_asked() const { return asked_; }
-
-  private:
-    void serve() {
-        while (!stopping_) {
-            char buffer[2048];
-            sockaddr_storage peer{};
-            socklen_t size = sizeof peer;
-            if (type_ == SOCK_DGRAM) {
-                const ssize_t got =
-                    ::recvfrom(fd_, buffer, sizeof buffer, 0, reinterpret_cast<sockaddr*>(&peer), &size);
-                if (got > 0) {
-                    asked_ = true;
-                    (void)::sendto(fd_, answer_.data(), answer_.size(), 0, reinterpret_cast<sockaddr*>(&peer),
-                                   size);
-                } else if (got < 0) {
-                    return;
-                }
-                continue;
-            }
-            const int connection = ::accept4(fd_, nullptr, nullptr, SOCK_CLOEXEC);
-            if (connection < 0) {
-                return;
-            }
-            asked_ = true;
-            (void)::recv(connection, buffer, sizeof buffer, 0);
-            (void)::send(connection, answer_.data(), answer_.size(), MSG_NOSIGNAL);
-            ::close(connection);
-        }
-    }
-
-    int type_;
-    std::string answer_;
-    int fd_ = -1;
-    unsigned port_ = 0;
-    std::atomic<bool> stopping_ = false, asked_ = false;
-    std::thread thread_;
-};
-
-class Network : public SandboxTest {
-  protected:
-    void SetUp() override {
-        SandboxTest::SetUp();
-        if (!IsSkipped() && ::access("/dev/net/tun", R_OK | W_OK) < 0) {
-            GTEST_SKIP() << "/dev/net/tun is not usable";
-        }
-    }
-};
+class Network : public NetworkTest {};
 
 const char* const page = "HTTP/1.0 200 OK\r\nContent-Length: 9\r\n\r\nthe page\n";
 
@@ -187,6 +82,27 @@ TEST_F(Network, AlpinesPackageManagerWorks) {
     options.timeout = seconds{100};
     const Result result = sandbox({"run", image, "apk", "add", "--no-cache", "tree"}, options);
     EXPECT_EQ(result.status, 0) << result.out << result.err;
+}
+
+TEST_F(Network, DebiansPackageManagerInstallsAPackage) {
+    REQUIRE_IMAGE(image, "debian.tar");
+    // The first source, in either of apt's formats.
+    const Result index =
+        sandbox({"run", "--network", "none", image, "sh", "-c",
+                 "cd /etc/apt; . /etc/os-release; cat sources.list sources.list.d/* 2>/dev/null |"
+                 "sed -n 's,^deb .*\\(https*://[^ ]*\\).*,\\1,p; s,^URIs: *\\([^ ]*\\).*,\\1,p' |"
+                 "sed \"s,/*$,/dists/$VERSION_CODENAME/InRelease,; q\""});
+    if (run({"curl", "-fsL", "-m", "8", "-o", "/dev/null", trimmed(index.out)}).status != 0) {
+        GTEST_SKIP() << "the image's mirror cannot be reached from this host";
+    }
+    RunOptions options;
+    options.timeout = seconds{100};
+    const Result result =
+        sandbox({"run", image, "sh", "-c",
+                 "apt-get -qq update && apt-get -qq -y --no-install-recommends install hello && hello"},
+                options);
+    EXPECT_EQ(result.status, 0) << result.out << result.err;
+    EXPECT_TRUE(result.out.ends_with("Hello, world!\n")) << result.out;
 }
 
 TEST_F(Network, TheHostsLoopbackIsOutOfReach) {
@@ -273,4 +189,78 @@ TEST_F(Network, RootAndUsersInsideMayPing) {
 
 TEST_F(Network, UsersInsideMayOpenPingSockets) {
     EXPECT_EQ(script("cat /proc/sys/net/ipv4/ping_group_range", {"--network", "none"}).out, "0\t65536\n");
+}
+
+TEST_F(Network, Ipv6HasAnAddressAndARoute) {
+    const Result result =
+        script("ip -6 addr show eth0 | grep -c 'fd00::15/64'; ip -6 route | grep -c '^default via fd00::2'");
+    EXPECT_EQ(result.out, "1\n1\n") << result.err;
+}
+
+TEST_F(Network, TcpOverIpv6ReachesTheOutside) {
+    const Result result = in_world(R"(
+        serve tcp 2001:db8::1 8080 'hello over tcp6'
+        "$sandbox" run --userns single "$busybox" sh -c 'mkfifo /tmp/held; exec 9<>/tmp/held; nc 2001:db8::1 8080 <&9'
+    )");
+    EXPECT_EQ(result.out, "hello over tcp6\n") << result.err;
+}
+
+TEST_F(Network, UdpOverIpv6ReachesTheOutside) {
+    const Result result = in_world(R"(
+        serve udp 2001:db8::1 5353 'hello over udp6'
+        "$sandbox" run --userns single host python3 -c '
+import socket
+client = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+client.settimeout(5)
+client.sendto(b"hi", ("2001:db8::1", 5353))
+print(client.recv(100).decode(), end="")'
+    )");
+    EXPECT_EQ(result.out, "hello over udp6\n") << result.err;
+}
+
+TEST_F(Network, ARefusedPortIsRefusedAtOnce) {
+    const std::string address = outer_address();
+    if (address.empty()) {
+        GTEST_SKIP() << "this host has no address but its loopback";
+    }
+    const std::string port = std::to_string(free_port(SOCK_STREAM, address));
+    const auto start = std::chrono::steady_clock::now();
+    const Result result = script("nc " + address + " " + port + " </dev/null");
+    EXPECT_TRUE(contains(result.err, "refused")) << result.err;
+    EXPECT_LT(std::chrono::steady_clock::now() - start, seconds{5});
+}
+
+// Each has a network of its own.
+TEST_F(Network, TwoSandboxesMayListenOnTheSamePort) {
+    const Arguments command =
+        sandbox_command({"run", busybox(), "sh", "-c",
+                         "httpd -p 80 -h / && until netstat -ltn | grep -q ':80 '; do sleep "
+                         "0.02; done; echo up; cat"});
+    Process first{command, with_store({.keep_stdin_open = true})};
+    Process second{command, with_store({.keep_stdin_open = true})};
+    EXPECT_TRUE(first.wait_for_output("up"));
+    EXPECT_TRUE(second.wait_for_output("up"));
+    first.close_stdin();
+    second.close_stdin();
+    EXPECT_EQ(first.wait().status, 0);
+    EXPECT_EQ(second.wait().status, 0);
+}
+
+// Root inside can make any frame: none may reach a service of the host's loopback.
+TEST_F(Network, CraftedFramesDoNotReachTheHostsLoopback) {
+    REQUIRE_PROGRAM("python3");
+    const Server tcp{SOCK_STREAM, "127.0.0.1", "secret\n"};
+    const Server udp{SOCK_DGRAM, "127.0.0.1", "secret\n"};
+    Arguments arguments{"run", "--nested", "--userns", "single", "host", "python3", "-c", frame_program};
+    for (const char* destination :
+         {"127.0.0.1", "127.8.8.8", "0.0.0.0", "10.0.2.2", "::1", "::", "::ffff:127.0.0.1", "::127.0.0.1",
+          "fd00::2", "64:ff9b::127.0.0.1", "2002:7f00:1::1"}) {
+        for (const Server* server : {&tcp, &udp}) {
+            arguments.insert(arguments.end(), {destination, server->port()});
+        }
+    }
+    const Result result = sandbox(arguments);
+    EXPECT_EQ(result.out, "sent\n") << result.err;
+    EXPECT_FALSE(tcp.was_asked());
+    EXPECT_FALSE(udp.was_asked());
 }

@@ -3,7 +3,7 @@
 # Measures sandbox beside its peers, as a plain user: tables on stdout, one JSON file a table in BUILD/perf.
 set -euo pipefail
 
-usage="usage: tests/perf/run.sh BUILD-DIR [start|import|images|many|idle|podman]...
+usage="usage: tests/perf/run.sh BUILD-DIR [start|import|images|many|idle|podman|network]...
 
 Needs the packages of 'packaging/deps.sh perf' and, in \$SANDBOX_TEST_IMAGES, the images that tests/run.sh makes."
 
@@ -135,9 +135,14 @@ measure_podman() {
     podman --cgroup-manager=cgroupfs system reset -f >/dev/null 2>&1 || true
 }
 
+measure_network() {
+    title "The network: a host's address from inside, and the inside from the host"
+    "$(dirname "${BASH_SOURCE[0]}")/network.sh" "$build"
+}
+
 mkdir -p "$results"
 make_tree
-[ $# -gt 0 ] || set -- start import images many idle podman
+[ $# -gt 0 ] || set -- start import images many idle podman network
 for part; do
     "measure_$part"
 done

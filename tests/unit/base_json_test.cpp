@@ -21,6 +21,13 @@ TEST(Json, NumbersReachTheirLimits) {
     EXPECT_EQ(json.text(), "[18446744073709551615,-9223372036854775808]");
 }
 
+TEST(Json, DurationsAreSecondsWithMicroseconds) {
+    using std::chrono::microseconds;
+    JsonWriter json;
+    json.begin_array().value(microseconds{0}).value(microseconds{61'000'042}).value(microseconds{-5});
+    EXPECT_EQ(json.end_array().text(), "[0.000000,61.000042,0.000000]");
+}
+
 TEST(Json, QuotesBackslashesAndControlsAreEscaped) {
     JsonWriter json;
     json.value(std::string_view{"\"\\\n\x1b\0", 5});

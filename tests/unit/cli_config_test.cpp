@@ -90,6 +90,15 @@ TEST_F(Config, ALineThatIsNoneIsNamedWithItsFile) {
     EXPECT_TRUE(refuses([&] { parse("just words\n", nullptr); }, path("user.conf")));
 }
 
+// Found by fuzzing: Boost.Program_options writes such a line into its own message for ever.
+TEST_F(Config, ALineThatLooksLikeATemplateIsNamedToo) {
+    for (const char* line :
+         {"%invalid_line%8", "%invalid_line%%option%", "%value% %prefix%", "%option% = 1"}) {
+        EXPECT_TRUE(refuses([&] { (void)parse_config(line, "file.conf"); }, "file.conf",
+                            std::string{line}.substr(0, 8)));
+    }
+}
+
 // cli.md: "Errors name the option, file, line or entry at fault."
 TEST_F(Config, ABadValueIsNamedWithItsFile) {
     EXPECT_TRUE(

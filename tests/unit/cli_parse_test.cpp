@@ -56,7 +56,7 @@ TEST(CommandLine, OptionsMayStandBeforeAndAfterTheCommandsName) {
     const auto invocation = parse({"-q", "--root", "/store", "run", "--network=none", "img", "cmd"});
     EXPECT_EQ(invocation.log_level, LogLevel::error);
     EXPECT_EQ(invocation.root, "/store");
-    EXPECT_EQ(invocation.spec.sandbox.network, Network::none);
+    EXPECT_EQ(invocation.spec.sandbox.network.kind, Network::none);
 }
 
 TEST(CommandLine, ARelativeStoreIsBelowTheWorkingDirectory) {

@@ -110,13 +110,36 @@ TEST(FrameFilterIpv6, EchoToTheGatewayPasses) {
     }
 }
 
-TEST(FrameFilterIpv6, EchoToTheOutsideIsDropped) {
-    Ipv6 packet;
-    packet.protocol = icmpv6;
-    packet.payload = transport(icmpv6);
-    EXPECT_EQ(judge(packet.frame()), Verdict::unserved);
-    packet.destination = "::1";
-    EXPECT_EQ(judge(packet.frame()), Verdict::destination);
+TEST(FrameFilterIpv6, EchoGoesWhereUdpMay) {
+    const auto judge_echo_to = [](const char* address, const char* source) {
+        Ipv6 packet;
+        packet.source = source;
+        packet.destination = address;
+        packet.protocol = icmpv6;
+        packet.payload = transport(icmpv6);
+        return judge(packet.frame());
+    };
+    EXPECT_EQ(judge_echo_to("2001:db8::7", "fd00::15"), Verdict::pass);
+    EXPECT_EQ(judge_echo_to("fd01::7", "fd00::1234"), Verdict::pass);
+    for (const char* address : {"::1", "::", "::ffff:127.0.0.1", "::127.0.0.1", "fe80::1234", "ff02::1",
+                                "fd00::99", "64:ff9b::127.0.0.1", "2002:7f00:1::1"}) {
+        EXPECT_EQ(judge_echo_to(address, "fd00::15"), Verdict::destination) << address;
+    }
+    for (const char* source : {"fe80::15", "::", "2001:db8::1", "fd00::2"}) {
+        EXPECT_EQ(judge_echo_to("2001:db8::7", source), Verdict::source) << source;
+    }
+}
+
+TEST(FrameFilter, OutsideIsWhereTcpAndUdpMayGoBeyondTheGuestsNetwork) {
+    for (const char* address :
+         {"198.51.100.7", "169.254.1.1", "192.168.1.1", "10.0.3.1", "2001:db8::7", "fd01::1"}) {
+        EXPECT_TRUE(is_outside(parse_ip_address(address).value())) << address;
+    }
+    for (const char* address :
+         {"127.0.0.1", "0.0.0.0", "224.0.0.1", "255.255.255.255", "10.0.2.2", "10.0.2.77", "::1",
+          "::", "::ffff:127.0.0.1", "fe80::1", "ff02::1", "fd00::2", "fd00::99"}) {
+        EXPECT_FALSE(is_outside(parse_ip_address(address).value())) << address;
+    }
 }
 
 // ---- Neighbour discovery ---------------------------------------------------------------------------------

@@ -54,7 +54,7 @@ TEST(Plan, TheDefaultNetworkIsATap) {
 
 TEST(Plan, NoNetworkIsALoopbackAlone) {
     PlanCase plan;
-    plan.spec.sandbox.network = Network::none;
+    plan.spec.sandbox.network.kind = Network::none;
     const auto compiled = plan.compiled();
     EXPECT_TRUE(compiled.plan().network.loopback);
     EXPECT_FALSE(compiled.plan().network.tap);
@@ -65,7 +65,7 @@ TEST(Plan, TheHostsNetworkIsLeftAlone) {
     PlanCase shared;
     shared.spec.sandbox.shared = {Namespace::net};
     PlanCase host;
-    host.spec.sandbox.network = Network::host;
+    host.spec.sandbox.network.kind = Network::host;
     for (const PlanCase* plan : {&shared, &host}) {
         const auto compiled = plan->compiled();
         EXPECT_FALSE(compiled.plan().network.loopback);

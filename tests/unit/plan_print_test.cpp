@@ -53,12 +53,12 @@ TEST(PlanText, ControlBytesDoNotReachTheTerminal) {
 TEST(PlanText, TheHostsRootAndNetworkAreNamed) {
     PlanCase plan;
     plan.use_host_root();
-    plan.spec.sandbox.network = Network::host;
+    plan.spec.sandbox.network.kind = Network::host;
     const std::string text = text_of(plan);
     EXPECT_TRUE(contains(text, "root: bind, read-only\n"));
     EXPECT_TRUE(contains(text, "network: the host's\n"));
     EXPECT_TRUE(contains(text, "user: 1000:1000\n"));
-    plan.spec.sandbox.network = Network::none;
+    plan.spec.sandbox.network.kind = Network::none;
     EXPECT_TRUE(contains(text_of(plan), "network: none\n"));
 }
 
@@ -92,9 +92,9 @@ TEST(PlanJson, HoldsTheSame) {
 
 TEST(PlanJson, NetworksHaveTheOptionsNames) {
     PlanCase plan;
-    plan.spec.sandbox.network = Network::none;
+    plan.spec.sandbox.network.kind = Network::none;
     EXPECT_TRUE(contains(json_of(plan), R"("network":"none")"));
-    plan.spec.sandbox.network = Network::host;
+    plan.spec.sandbox.network.kind = Network::host;
     EXPECT_TRUE(contains(json_of(plan), R"("network":"host")"));
 }
 

@@ -273,10 +273,27 @@ TEST(Timezone, AZoneReplacesTheImagesLink) {
 }
 
 TEST(EtcFiles, ResolvConfKeepsSearchDomainsAndAsksTheHelper) {
-    EXPECT_EQ(resolv_conf_text(Network::slirp, "search a.example\nnameserver 192.0.2.1\noptions edns0\n"),
+    SandboxSpec sandbox;
+    EXPECT_EQ(resolv_conf_text(sandbox, "search a.example\nnameserver 192.0.2.1\noptions edns0\n"),
               "search a.example\noptions edns0\nnameserver 10.0.2.3\n");
-    EXPECT_EQ(resolv_conf_text(Network::none, "nameserver 192.0.2.1\n"), "");
-    EXPECT_EQ(resolv_conf_text(Network::host, "nameserver 192.0.2.1\n"), "nameserver 192.0.2.1\n");
+    sandbox.network.kind = Network::none;
+    EXPECT_EQ(resolv_conf_text(sandbox, "nameserver 192.0.2.1\n"), "");
+    sandbox.network.kind = Network::host;
+    EXPECT_EQ(resolv_conf_text(sandbox, "nameserver 192.0.2.1\n"), "nameserver 192.0.2.1\n");
+}
+
+TEST(EtcFiles, ResolvConfHoldsTheSearchDomainsAskedFor) {
+    SandboxSpec sandbox;
+    sandbox.network.search_domains = {"b.example", "c.example"};
+    EXPECT_EQ(resolv_conf_text(sandbox, "search a.example\noptions edns0\n"),
+              "options edns0\nsearch b.example c.example\nnameserver 10.0.2.3\n");
+}
+
+TEST(EtcFiles, HostsHoldTheLinesAskedFor) {
+    SandboxSpec sandbox;
+    sandbox.network.hosts = {{"db", *parse_ip_address("192.0.2.7")},
+                             {"v6", *parse_ip_address("2001:db8::1")}};
+    EXPECT_TRUE(contains(hosts_text(sandbox, ""), "192.0.2.7 db\n2001:db8::1 v6\n"));
 }
 
 TEST(EtcFiles, HostsNameTheSandbox) {
@@ -284,7 +301,7 @@ TEST(EtcFiles, HostsNameTheSandbox) {
     sandbox.hostname = "box";
     EXPECT_TRUE(contains(hosts_text(sandbox, ""), "\n10.0.2.15 box\n"));
     EXPECT_TRUE(contains(hosts_text(sandbox, ""), "127.0.0.1 localhost\n"));
-    sandbox.network = Network::none;
+    sandbox.network.kind = Network::none;
     EXPECT_TRUE(contains(hosts_text(sandbox, ""), "\n127.0.1.1 box\n"));
     EXPECT_EQ(hosts_text(sandbox, "192.0.2.1 x"), "192.0.2.1 x\n127.0.1.1 box\n");
     sandbox.shared = {Namespace::uts};

@@ -67,7 +67,7 @@ struct PlanCase {
     }
 
     [[nodiscard]] CompiledPlan compiled() const {
-        PlanInputs inputs{spec, host, rootfs, mapping, user, bind_sources, {}, {}, {}, {}, false};
+        PlanInputs inputs{spec, host, rootfs, mapping, user, bind_sources, {}, {}, {}, {}, false, {}};
         inputs.etc = {"hosts\n", "sandbox\n", "nameserver 10.0.2.3\n"};
         inputs.command = command;
         inputs.environment = environment;

@@ -153,6 +153,14 @@ TEST(EnvironmentFile, ANameWithBlanksIsNamedByFileAndNumber) {
     EXPECT_TRUE(refuses([] { parse_environment_file("A =1\n", "my.env"); }, "my.env:1"));
 }
 
+// Found by fuzzing: with a stray CR before it, a name was taken with blanks.
+TEST(EnvironmentFile, BlanksBeforeANameAreOfAnyKind) {
+    const auto changes = parse_environment_file("\r \tA=1 \r\n", "f");
+    ASSERT_EQ(changes.size(), 1U);
+    EXPECT_EQ(changes[0].name, "A");
+    EXPECT_EQ(changes[0].value, "1 ");
+}
+
 TEST(Choice, EveryOneIsTakenAndOthersAreListed) {
     EXPECT_EQ(parse_network("none"), Network::none);
     EXPECT_EQ(parse_user_namespace("keep-id"), UserNamespace::keep_id);

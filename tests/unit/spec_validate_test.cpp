@@ -74,7 +74,7 @@ TEST(Validate, BeingPid1NeedsAPidNamespace) {
 // Whoever says "none" must not get the host's network, whatever else is said.
 TEST(Validate, NoNetworkAndTheHostsNetworkContradict) {
     Spec spec = spec_of("a.tar");
-    spec.sandbox.network = Network::none;
+    spec.sandbox.network.kind = Network::none;
     spec.sandbox.shared = {Namespace::net};
     EXPECT_TRUE(refuses([&] { validate(spec); }, "--network none", "--share net"));
 }
@@ -82,7 +82,7 @@ TEST(Validate, NoNetworkAndTheHostsNetworkContradict) {
 TEST(Shares, TheHostsNetworkIsASharedNamespace) {
     SandboxSpec sandbox;
     EXPECT_FALSE(shares(sandbox, Namespace::net));
-    sandbox.network = Network::host;
+    sandbox.network.kind = Network::host;
     EXPECT_TRUE(shares(sandbox, Namespace::net));
     EXPECT_FALSE(shares(sandbox, Namespace::pid));
     sandbox.shared = {Namespace::pid};

@@ -43,8 +43,8 @@ class TemporaryDirectory {
         check(::fchmodat(fd(), name.c_str(), mode, 0), "set the mode of", name);
     }
     void make_file(const std::string& name, std::string_view content) const {
-        const UniqueFd file{
-            check(::openat(fd(), name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644), "make", name)};
+        const UniqueFd file{check(
+            ::openat(fd(), name.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644), "make", name)};
         write_all(file.get(), content, name);
     }
     void make_link(const std::string& name, const std::string& points_to) const {

@@ -1,0 +1,65 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Many starts, one after the other, a few of them killed: nothing may grow: soak.sh SANDBOX [IMAGE.tar] [COUNT]
+# COUNT: 100 unless $SOAK_COUNT or the third argument says more; before a release 20000.
+set -uo pipefail
+
+sandbox=$1
+image=${2:-${SANDBOX_TEST_IMAGES:-}/busybox.tar}
+count=${3:-${SOAK_COUNT:-100}}
+if [ "$(id -u)" -eq 0 ] || [ ! -r "$image" ]; then
+    echo "needs a plain user and an image: $image"
+    exit 77
+fi
+
+scratch=$(mktemp -d "${TMPDIR:-$HOME}/soak.XXXXXX")
+export XDG_RUNTIME_DIR=$scratch
+unset SANDBOX_ROOT
+trap 'unshare --map-auto --map-root-user rm -rf "$scratch" 2>/dev/null || rm -rf "$scratch"' EXIT
+problems=0
+
+problem() {
+    problems=$((problems + 1))
+    echo "$*"
+}
+
+start() { "$sandbox" run --root "$scratch/store" --network none "$@"; }
+
+# Processes of this user, mounts seen from here, files of the store, cgroups. The directories of runs are used again,
+# and as many are made as ever ran at once: what counts is what lies in them.
+census() {
+    echo "mounts $(wc -l </proc/self/mountinfo)"
+    echo "processes $(pgrep -u "$(id -u)" -f -c "sandbox-init|$scratch/store")"
+    echo "files $(find "$scratch/store" -path '*/runs/*/[0-9]*' -prune -o -print 2>/dev/null | wc -l)"
+    echo "written $(find "$scratch"/store/runs/*/*/upper -mindepth 1 2>/dev/null | wc -l)"
+    echo "cgroups $(find /sys/fs/cgroup -maxdepth 4 -type d -name 'sandbox-*' 2>/dev/null | wc -l)"
+}
+
+start "$image" true || problem "the first start fails"
+start "$image" true || problem "the second start fails"
+before=$(census)
+for ((i = 1; i <= count; i++)); do
+    if ((i % 20 == 0)); then
+        # Not through a function: its process would be a shell's.
+        "$sandbox" run --root "$scratch/store" --network none "$image" sleep 60 2>/dev/null &
+        kill_after=0.0$((RANDOM % 5))
+        sleep "$kill_after"
+        kill -KILL $! 2>/dev/null
+        wait $! 2>/dev/null
+    else
+        out=$(start "$image" sh -c "echo $i > /made; cat /made") || problem "start $i: status $?"
+        [ "$out" = "$i" ] || problem "start $i says $out"
+    fi
+done
+# What the last killed one left the next one clears away.
+start "$image" true
+start "$image" true
+for _ in 1 2 3 4 5 6 7 8 9 10; do
+    after=$(census)
+    [ "$before" != "$after" ] || break
+    sleep 0.2
+done
+[ "$before" = "$after" ] || problem "before: $before
+after: $after"
+echo "$count starts, $problems problems"
+[ "$problems" -eq 0 ]
