@@ -11,6 +11,7 @@
 
 #include "archive.hpp"
 #include "harness.hpp"
+#include "image_archive.hpp"
 #include "terminal.hpp"
 
 using namespace sandbox::test;
@@ -223,6 +224,23 @@ TEST_F(Export, AFileThatIsThereIsReplacedWholeOrNotAtAll) {
     EXPECT_EQ(files, 0U);
 }
 
+TEST_F(Export, OfAStoredNameShowsAllLayersWithoutWhatTheyHide) {
+    const ImageParts parts{{base_layer({{"kept", "1"}, {"gone", "1"}, {"changed", "lower"}}),
+                            make_archive({{".wh.gone", ""}, {"changed", "upper", '0', "", 0600, 9, 10}})}};
+    write_directory(scratch() / "layout", oci_layout(parts));
+    ASSERT_EQ(sandbox({"import", scratch() / "layout", "layered"}).status, 0);
+    export_to("whole.tar", "layered");
+    const std::string whole = listing(scratch() / "whole.tar");
+    EXPECT_TRUE(contains(whole, "\nkept f 755 0 0 ")) << whole;
+    EXPECT_TRUE(contains(whole, "\nchanged f 600 9 10 ")) << whole;
+    EXPECT_FALSE(contains(whole, "gone"));
+    // The trees for one id remember the owners, which the tar then has again.
+    const Result single =
+        sandbox({"export", "--userns", "single", "-o", scratch() / "single.tar", "layered"});
+    ASSERT_EQ(single.status, 0) << single.err;
+    EXPECT_EQ(listing(scratch() / "single.tar"), whole);
+}
+
 TEST_F(Export, CtrlCLeavesNoFile) {
     ASSERT_EQ(sandbox({"run", busybox(), "true"}).status, 0);
     Process start{sandbox_command({"export", "-o", scratch() / "export.tar", busybox()}), [this] {
@@ -249,5 +267,5 @@ TEST_F(Export, TheHostAndNothingAreRefused) {
     expect_failure(sandbox({"export", "host"}), 125, "host", "not exported", "hint: ");
     expect_failure(sandbox({"export"}), 125, "export", "no image is named", "hint: ");
     expect_failure(sandbox({"export", busybox(), "more"}), 125, "export more", "one image");
-    expect_failure(sandbox({"run", "-o", "x", busybox(), "true"}), 125, "--output", "sandbox export");
+    expect_failure(sandbox({"run", "-o", "x", busybox(), "true"}), 125, "--output", "means nothing to run");
 }
