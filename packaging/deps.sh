@@ -28,13 +28,14 @@ debian_packages() {
     case $1 in
     build)
         echo g++ cmake ninja-build pkg-config ccache libboost-program-options-dev libboost-filesystem-dev \
-            libarchive-dev libslirp-dev libglib2.0-dev libssl-dev zlib1g-dev nlohmann-json3-dev libseccomp-dev libsystemd-dev
+            libarchive-dev liblzma-dev libzstd-dev libisal-dev libslirp-dev libglib2.0-dev libssl-dev nlohmann-json3-dev \
+            libseccomp-dev libsystemd-dev
         ;;
     run) echo uidmap fuse-overlayfs fuse3 ;;
     images) echo busybox-static mmdebstrap uidmap debian-archive-keyring ;;
     test)
         echo libgtest-dev clang libclang-rt-dev clang-format clang-tidy shellcheck git strace iproute2 procps util-linux ncat iperf3 \
-            python3 attr libcap2-bin binutils gzip xz-utils zstd bzip2 lz4 mandoc groff bash-completion zsh fish \
+            python3 attr libcap2-bin binutils gzip xz-utils zstd bzip2 lz4 skopeo umoci mandoc groff bash-completion zsh fish \
             dnsmasq-base bind9-dnsutils
         ;;
     packages) echo debhelper dpkg-dev fakeroot lintian rpm rpmlint xz-utils ;;
@@ -47,14 +48,15 @@ fedora_packages() {
     case $1 in
     build)
         echo gcc-c++ libstdc++-static cmake ninja-build pkgconf-pkg-config ccache boost-devel boost-static glibc-static libstdc++-static \
-            libarchive-devel libslirp-devel glib2-devel openssl-devel zlib-devel json-devel libseccomp-devel systemd-devel
+            libarchive-devel xz-devel libzstd-devel isa-l-devel libslirp-devel glib2-devel openssl-devel json-devel \
+            libseccomp-devel systemd-devel
         ;;
     run) echo shadow-utils shadow-utils-subid fuse-overlayfs fuse3 ;;
     # No Debian image there: what makes it is not counted on, and the tests do without it.
     images) echo busybox ;;
     test)
         echo gtest-devel libasan libubsan clang compiler-rt clang-tools-extra ShellCheck git-core strace iproute procps-ng \
-            util-linux nmap-ncat iperf3 python3 attr libcap binutils gzip xz zstd bzip2 lz4 mandoc groff bash-completion zsh fish \
+            util-linux nmap-ncat iperf3 python3 attr libcap binutils gzip xz zstd bzip2 lz4 skopeo mandoc groff bash-completion zsh fish \
             dnsmasq bind-utils
         ;;
     packages) echo rpm-build rpmlint ;;

@@ -14,6 +14,7 @@
 #include "base/text.hpp"
 #include "cli/cli.hpp"
 #include "doctor/doctor.hpp"
+#include "export.hpp"
 #include "host/host_facts.hpp"
 #include "image/image.hpp"
 #include "image/store.hpp"
@@ -63,19 +64,11 @@ std::string working_directory() {
     return ::getcwd(path, sizeof path) != nullptr && path[0] == '/' ? path : "";
 }
 
-std::string store_path(const Invocation& invocation, const Environment& caller) {
-    const auto variable = [&](const char* name) {
-        const std::string* value = caller.find(name);
-        return value != nullptr ? *value : std::string{};
-    };
-    return !invocation.root.empty() ? invocation.root
-                                    : default_store_path(variable("SANDBOX_ROOT"), variable("XDG_DATA_HOME"),
-                                                         look_at_host(variable("HOME")).home);
-}
-
 /// @return 0 where the main job works, 1 where it does not
 int run_doctor(const Invocation& invocation, const Environment& caller) {
-    const std::vector<Finding> findings = examine_host(store_path(invocation, caller));
+    const std::string* home = caller.find("HOME");
+    const HostFacts host = look_at_host(home != nullptr ? *home : "");
+    const std::vector<Finding> findings = examine_host(store_path_of(invocation, caller, host.home));
     write_all(STDOUT_FILENO, invocation.spec.json ? findings_json(findings) : findings_text(findings),
               "stdout");
     return main_job_works(findings) ? 0 : 1;
@@ -97,8 +90,14 @@ int run_invocation(const std::vector<std::string>& arguments) {
         write_all(STDOUT_FILENO, help_text(invocation.topic), "stdout");
         return 0;
     }
-    if (invocation.command == "doctor") {
+    const CommandKind kind = find_command(invocation.command)->kind;
+    if (kind == CommandKind::doctor) {
         return run_doctor(invocation, caller);
+    }
+    if (kind != CommandKind::start) {
+        check(sys::cloexec_from(3), "close", "inherited descriptors");
+        return kind == CommandKind::pack ? export_image(invocation, caller)
+                                         : run_store_command(invocation, caller);
     }
     fill_descriptors(STDERR_FILENO + invocation.spec.process.preserved_fds);
     // What the caller left open beyond these is nobody's business below.

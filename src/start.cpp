@@ -25,6 +25,7 @@
 #include "plan/confinement.hpp"
 #include "plan/print.hpp"
 #include "preflight.hpp"
+#include "process_choice.hpp"
 #include "rootfs/rootfs.hpp"
 #include "rootfs/run_directory.hpp"
 #include "rootfs/users.hpp"
@@ -72,59 +73,6 @@ std::vector<BindSource> look_at_sources(const SandboxSpec& sandbox) {
         sources.push_back({resolved, status.st_dev, status.st_ino, S_ISDIR(status.st_mode)});
     }
     return sources;
-}
-
-ResolvedUser find_user(const Spec& spec, const Image& image, const Mapping& mapping, const HostFacts& host) {
-    const bool keeps_id = mapping.kind == MapKind::keep_id || mapping.kind == MapKind::single_self;
-    std::string text = spec.process.user;
-    if (text.empty()) {
-        text = keeps_id ? std::to_string(host.uid) : "0";
-    }
-    const auto passwd = read_image_file(image.layers, "etc/passwd");
-    const auto group = read_image_file(image.layers, "etc/group");
-    ResolvedUser user =
-        resolve_user(text, parse_passwd(passwd.value_or("")), parse_group(group.value_or("")));
-    if (spec.process.user.empty() && keeps_id) {
-        user.gid = host.gid;
-    }
-    return user;
-}
-
-/// The shell of the user's passwd line, else bash, else sh.
-std::string find_shell(const Image& image, const ResolvedUser& user) {
-    for (const std::string& shell : {user.shell, std::string{"/bin/bash"}, std::string{"/usr/bin/bash"},
-                                     std::string{"/bin/sh"}, std::string{"/usr/bin/sh"}}) {
-        if (shell.starts_with('/') && image_has(image.layers, shell.substr(1))) {
-            return shell;
-        }
-    }
-    throw UsageError(image.name, "no shell in the image: there is no /bin/sh",
-                     "sandbox run IMAGE COMMAND runs a program of it");
-}
-
-std::vector<std::string> find_command(const Spec& spec, const Image& image, const ResolvedUser& user) {
-    std::vector<std::string> command = spec.process.command;
-    if (spec.process.is_shell && spec.process.entrypoint.value_or("").empty()) {
-        command.insert(command.begin(), find_shell(image, user));
-    }
-    return command;
-}
-
-std::vector<std::string> find_environment(const Spec& spec, const Image& image, const ResolvedUser& user,
-                                          const Environment& caller) {
-    const bool is_host = image.kind == ImageKind::host;
-    EnvironmentSources sources;
-    sources.inherits_caller = is_host;
-    sources.user = user.name;
-    sources.home = user.home;
-    sources.has_network = spec.sandbox.network.kind != Network::none;
-    ProcessSpec process = spec.process;
-    const std::string& zone = spec.sandbox.timezone;
-    if (is_host && !zone.empty() && zone != "local") {
-        // /etc/localtime of a read-only root cannot be replaced.
-        process.environment.insert(process.environment.begin(), EnvironmentChange{"TZ", zone});
-    }
-    return build_environment(process, sources, caller).strings();
 }
 
 EtcFiles find_etc_files(const SandboxSpec& sandbox, const Image& image) {
@@ -211,7 +159,8 @@ CompiledPlan make_plan(const Start& start, const Rootfs& rootfs, const Environme
     inputs.filter = start.filter;
     inputs.directory = spec.process.working_directory;
     if (inputs.directory.empty()) {
-        inputs.directory = start.image.kind == ImageKind::host ? visible_directory(spec, start.host) : "/";
+        inputs.directory = start.image.kind == ImageKind::host ? visible_directory(spec, start.host)
+                                                               : image_directory(start.image);
         // Said to people: a script that does not care where it starts has its stderr for better things.
         if (start.image.kind == ImageKind::host && inputs.directory != start.host.directory &&
             ::isatty(STDERR_FILENO) == 1) {
@@ -237,44 +186,52 @@ void clean_up(RunDirectory& directory, const RunResult& result) {
     }
 }
 
-/// Clears away what killed runs and imports left, beside the running command.
-ChildProcess start_housekeeping(const Store& store, const Mapping& mapping) {
-    return run_mapped(mapping, [&store, &mapping] {
+/// Clears away what killed runs and imports left, and brings a new image to the disk, beside the running
+/// command.
+ChildProcess start_housekeeping(const Store& store, const Mapping& mapping, const Image& image) {
+    return run_mapped(mapping, [&store, &mapping, &image] {
         remove_dead_runs(store, mapping);
         (void)remove_dead_imports(store, mapping);
+        if (image.unsynced) {
+            sync_store(store);
+        }
         return 0;
     });
 }
 
-bool has_leftovers(const Store& store, const RunDirectory& directory) {
-    return directory.found_dead_runs() || has_imports_under_way(store);
+bool has_leftovers(const Store& store, const RunDirectory& directory, const Image& image) {
+    return directory.found_dead_runs() || has_imports_under_way(store) || image.unsynced;
 }
 
 /// The user waits for the command, not for this: it gets a second more, unless a signal comes. What it could
 /// not remove the next start goes on with.
-void end_housekeeping(const ChildProcess& housekeeping, const SignalSource& signals) {
+/// @return whether it has done all
+bool end_housekeeping(const ChildProcess& housekeeping, const SignalSource& signals) {
     constexpr int patience = 1000; // milliseconds
     pollfd wait[] = {{housekeeping.pidfd.get(), POLLIN, 0}, {signals.fd(), POLLIN, 0}};
     if (::poll(wait, 2, patience) <= 0 || wait[0].revents == 0) {
         (void)::kill(housekeeping.pid, SIGKILL);
     }
-    (void)wait_for(housekeeping);
+    return wait_for(housekeeping) == 0;
 }
 
 int run_plan(Start& start, SignalSource& signals, const CompiledPlan& plan, const Store* store,
              RunDirectory* directory) {
     const ProcessSpec& process = start.invocation.spec.process;
-    const RunRequest request{
-        plan.plan(),       start.mapping, start.log, start.network, {process.timeout, process.kill_after},
-        start.cgroup.get()};
+    const RunRequest request{plan.plan(),
+                             start.mapping,
+                             start.log,
+                             start.network,
+                             {process.timeout, process.kill_after, stop_signal(start.image, start.log)},
+                             start.cgroup.get()};
     ChildProcess housekeeping;
     const RunResult result = run_sandbox(request, signals, [&] {
-        if (directory != nullptr && has_leftovers(*store, *directory)) {
-            housekeeping = start_housekeeping(*store, start.mapping);
+        if (directory != nullptr && has_leftovers(*store, *directory, start.image)) {
+            housekeeping = start_housekeeping(*store, start.mapping, start.image);
         }
     });
-    if (housekeeping.pid > 0) {
-        end_housekeeping(housekeeping, signals);
+    if (housekeeping.pid > 0 && end_housekeeping(housekeeping, signals) && start.image.unsynced) {
+        mark_synced(*store, start.image.id);
     }
     if (directory != nullptr) {
         clean_up(*directory, result);
@@ -302,7 +259,7 @@ int run_with_storage(Start& start, SignalSource& signals, const Store* store, co
                 rootfs.layers.push_back(store->scaffold());
             }
             if (rootfs.storage == RootStorage::copy) {
-                copy_tree(start.image.layers.front(), directory, start.mapping);
+                copy_tree(start.image.layers, directory, start.mapping);
                 rootfs.layers = {directory.path() + "/copy"};
             }
             return run_plan(start, signals, make_plan(start, rootfs, caller), store, &directory);
@@ -336,29 +293,33 @@ int print_plan(const Start& start, const std::string& store_path, const Environm
 
 } // namespace
 
+std::string store_path_of(const Invocation& invocation, const Environment& caller, const std::string& home) {
+    return !invocation.root.empty() ? invocation.root
+                                    : default_store_path(variable(caller, "SANDBOX_ROOT"),
+                                                         variable(caller, "XDG_DATA_HOME"), home);
+}
+
 int start_sandbox(const Invocation& invocation, const Environment& caller) {
     const Spec& spec = invocation.spec;
     validate(spec);
     check_confinement(spec);
     const Log log{invocation.log_level};
+    HostFacts host = look_at_host(variable(caller, "HOME"));
+    const std::string store_path = store_path_of(invocation, caller, host.home);
+    std::optional<Store> store;
+    if (spec.sandbox.image != "host" && ::access(store_path.c_str(), F_OK) == 0) {
+        store.emplace(store_path);
+    }
     Start start{
-        invocation, log, look_at_host(variable(caller, "HOME")), identify_image(spec.sandbox.image), {},
+        invocation, log, std::move(host), identify_image(spec.sandbox.image, store ? &*store : nullptr), {},
         {},         {}};
+    // A dry run makes nothing, a store neither.
+    if (start.image.kind != ImageKind::host && !store && !spec.dry_run) {
+        store.emplace(store_path);
+    }
     start.bind_sources = look_at_sources(spec.sandbox);
     if (!spec.dry_run) {
         start.network = request_network(spec.sandbox, log);
-    }
-
-    const std::string store_path =
-        !invocation.root.empty() ? invocation.root
-                                 : default_store_path(variable(caller, "SANDBOX_ROOT"),
-                                                      variable(caller, "XDG_DATA_HOME"), start.host.home);
-    // A dry run makes nothing, a store neither.
-    const bool needs_store =
-        start.image.kind == ImageKind::tree || (start.image.kind == ImageKind::directory && !spec.dry_run);
-    std::optional<Store> store;
-    if (needs_store && (!spec.dry_run || ::access(store_path.c_str(), F_OK) == 0)) {
-        store.emplace(store_path);
     }
     start.filter = find_filter(spec, store ? &*store : nullptr, log, start.filter_memory);
     if (spec.sandbox.limits.any() && !spec.dry_run) {
@@ -372,14 +333,14 @@ int start_sandbox(const Invocation& invocation, const Environment& caller) {
     start.mapping = prepare_mapping(wanted, log);
     // From here on this process may be in its domain: the same user, with power over the ids of its range.
     if (start.image.kind == ImageKind::tree && !spec.dry_run) {
-        provide_tree(start.image, *store, mapping_for_trees(wanted, start.mapping), log);
+        provide_tree(start.image, *store, {wanted, mapping_for_trees(wanted, start.mapping)}, log);
     } else if (start.image.kind == ImageKind::tree &&
                (!store ||
                 !provide_tree_if_imported(start.image, *store, mapping_for_trees(wanted, start.mapping)))) {
         throw UsageError(start.image.name, "not imported yet, so there is no plan to print",
                          "start it once without --dry-run");
     }
-    start.user = find_user(spec, start.image, start.mapping, start.host);
+    start.user = find_user(spec, start.image, start.mapping, start.host, log);
     if (spec.dry_run) {
         return print_plan(start, store_path, caller);
     }

@@ -72,7 +72,9 @@ CommandShape shape_of(const Command& command) {
         const std::string_view word = bare(part);
         if (word == "OPTIONS") {
             for (const Option& option : option_table()) {
-                shape.options.push_back(&option);
+                if (takes_option(command, option)) {
+                    shape.options.push_back(&option);
+                }
             }
         } else if (word.starts_with("-") && word.size() > 2) {
             if (const Option* option = find_option(word.substr(word.find_first_not_of('-')))) {

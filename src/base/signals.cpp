@@ -2,7 +2,11 @@
 // Signals through signalfd(2).
 #include "base/signals.hpp"
 
+#include <cstring>
+#include <tuple>
+
 #include "base/error.hpp"
+#include "base/text.hpp"
 
 namespace sandbox {
 
@@ -18,6 +22,33 @@ sigset_t set_of(std::initializer_list<int> signals) {
 }
 
 } // namespace
+
+std::optional<int> signal_number(std::string_view text) {
+    if (const auto number = parse_number(text, static_cast<std::uint64_t>(SIGRTMAX))) {
+        return *number > 0 ? std::optional{static_cast<int>(*number)} : std::nullopt;
+    }
+    if (text.starts_with("SIG")) {
+        text.remove_prefix(3);
+    }
+    for (const auto& [prefix, first, sign] : {std::tuple{std::string_view{"RTMIN"}, SIGRTMIN, 1},
+                                              std::tuple{std::string_view{"RTMAX"}, SIGRTMAX, -1}}) {
+        if (text == prefix) {
+            return first;
+        }
+        if (text.starts_with(prefix) && text[prefix.size()] == (sign > 0 ? '+' : '-')) {
+            const auto step =
+                parse_number(text.substr(prefix.size() + 1), static_cast<std::uint64_t>(SIGRTMAX - SIGRTMIN));
+            return step ? std::optional{first + sign * static_cast<int>(*step)} : std::nullopt;
+        }
+    }
+    for (int number = 1; number < SIGRTMIN; ++number) {
+        const char* const name = ::sigabbrev_np(number); // glibc 2.32
+        if (name != nullptr && text == name) {
+            return number;
+        }
+    }
+    return std::nullopt;
+}
 
 SignalSource::SignalSource(std::initializer_list<int> signals) : SignalSource(set_of(signals)) {}
 

@@ -7,10 +7,14 @@
 
 #include <initializer_list>
 #include <optional>
+#include <string_view>
 
 #include "base/unique_fd.hpp"
 
 namespace sandbox {
+
+/// "SIGQUIT", "QUIT", "RTMIN+3" or "3" as a number. signal(7)
+std::optional<int> signal_number(std::string_view text);
 
 /// Blocks signals and delivers them through a descriptor; the destructor gives the old mask back.
 class SignalSource {

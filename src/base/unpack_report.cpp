@@ -4,6 +4,7 @@
 
 #include <vector>
 
+#include "base/image_record.hpp"
 #include "base/text.hpp"
 
 namespace sandbox {
@@ -13,9 +14,6 @@ namespace {
 /// Three texts of this many bytes, each byte escaped, fit in a line.
 constexpr std::size_t max_text = 2048;
 static_assert(3 * 2 * max_text + 64 <= max_report_line);
-
-constexpr std::string_view digest_prefix = "sha256:";
-constexpr std::size_t digest_digits = 64;
 
 std::string escape(std::string_view text) {
     std::string result;
@@ -77,11 +75,6 @@ struct Formatter {
                '\n';
     }
 };
-
-bool is_digest(std::string_view text) {
-    return text.size() == digest_prefix.size() + digest_digits && text.starts_with(digest_prefix) &&
-           text.find_first_not_of("0123456789abcdef", digest_prefix.size()) == std::string_view::npos;
-}
 
 using Fields = std::vector<std::string_view>;
 

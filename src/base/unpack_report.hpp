@@ -30,6 +30,10 @@ namespace sandbox {
 /// The most bytes a line has, its newline included; a longer one is no report.
 constexpr std::size_t max_report_line = 16384;
 
+/// Where a single-id map keeps a file's or directory's true owner: "UID:GID:MODE", the mode's permission and
+/// set-id bits in octal. Not on symbolic links and FIFOs, which have no user.* attributes. xattr(7).
+inline constexpr const char* owner_attribute = "user.sandbox.owner";
+
 /// How far the archive has been read, in bytes of the file as it lies there (compressed, if it is).
 struct UnpackProgress {
     std::uint64_t archive_bytes = 0;
@@ -37,10 +41,11 @@ struct UnpackProgress {
 
 /// The tree is complete.
 struct UnpackDone {
-    std::string digest;        ///< "sha256:" and 64 lower-case hex digits, of the uncompressed tar stream
+    std::string digest;        ///< the image's id: "sha256:" and 64 lower-case hex digits
     std::uint64_t entries = 0; ///< entries read, skipped ones included
     std::uint64_t devices = 0; ///< device nodes that were skipped
-    std::uint64_t unpacked_bytes = 0; ///< the length of the uncompressed tar stream
+    std::uint64_t unpacked_bytes =
+        0; ///< the length of the uncompressed tar stream, of an image's files as read
 };
 
 /// Nothing that is in the directory may be used.

@@ -32,27 +32,32 @@ std::string option_heading(const Option& option) {
     return text;
 }
 
-std::string option_list() {
+std::string option_list(const Command& command) {
     constexpr std::size_t column = 38;
     std::string text;
     for (const auto& [group, title] : group_titles) {
-        text += "\n" + std::string{title} + ":\n";
+        std::string lines;
         for (const Option& option : option_table()) {
-            if (option.group != group) {
+            if (option.group != group || !takes_option(command, option)) {
                 continue;
             }
             std::string line = "  " + option_heading(option);
             line += line.size() + 2 > column ? "\n" + std::string(column, ' ')
                                              : std::string(column - line.size(), ' ');
-            text += line + option.help + "\n";
+            lines += line + option.help + "\n";
         }
+        text += lines.empty() ? "" : "\n" + std::string{title} + ":\n" + lines;
     }
     return text + "      --help                          this text\n";
 }
 
 constexpr const char* image_help =
-    "\nIMAGE is a root file system: a tar of one (compressed or not), a directory that holds one, or\n"
-    "the word host for this machine's own root, read-only.\n";
+    "\nIMAGE is the name of a stored image; a root file system's tar (compressed or not), what docker\n"
+    "save, podman save or skopeo made, or - for one of these on stdin; a directory that holds a root;\n"
+    "or the word host for this machine's own root, read-only.\n";
+
+constexpr const char* store_help =
+    "\nNAME is written as in docker: alpine, team/app:v1. Without :TAG it is :latest.\n";
 
 } // namespace
 
@@ -63,8 +68,12 @@ std::string help_text(const std::string& command) {
             throw UsageError("help " + printable(command), "no such command", "sandbox help lists them");
         }
         std::string text = "usage: sandbox " + command + " " + found->usage + "\n\n" + found->summary + "\n";
-        const bool takes_image = command == "run" || command == "shell";
-        return takes_image ? text + image_help + option_list() : text;
+        if (found->kind == CommandKind::help) {
+            return text;
+        }
+        const bool takes_image = found->kind == CommandKind::start || found->kind == CommandKind::pack;
+        const bool of_store = found->kind == CommandKind::store;
+        return text + (takes_image ? image_help : of_store ? store_help : "") + option_list(*found);
     }
     std::string text =
         "usage: sandbox COMMAND [OPTIONS] ...\n\nA rootless sandbox: a shell or a command in an image, "

@@ -2,14 +2,9 @@
 // The table of options and the table of commands.
 #include "cli/options.hpp"
 
-#include <fcntl.h>
-
-#include <boost/filesystem.hpp>
-
-#include "base/error.hpp"
-#include "base/files.hpp"
 #include "base/network_rules.hpp"
 #include "base/text.hpp"
+#include "cli/option_values.hpp"
 #include "spec/confinement.hpp"
 #include "spec/parse.hpp"
 
@@ -18,101 +13,6 @@ namespace sandbox {
 namespace {
 
 using Context = ParseContext;
-
-[[noreturn]] void refuse(const char* option, const std::string& value, const char* hint) {
-    throw UsageError(std::string{option} + " " + printable(value), "not a valid value", hint);
-}
-
-bool parse_switch(const char* option, const std::string& value) {
-    if (value == "true" || value == "yes" || value == "on" || value == "1") {
-        return true;
-    }
-    if (value == "false" || value == "no" || value == "off" || value == "0") {
-        return false;
-    }
-    refuse(option, value, "a switch is true or false");
-}
-
-std::chrono::nanoseconds duration(const char* option, const std::string& value) {
-    const auto span = parse_duration(value);
-    if (!span) {
-        refuse(option, value, "a number of seconds, or with s, m, h or d: for example 90s");
-    }
-    return *span;
-}
-
-/// A directory of the host by its real path, so that it is the same path inside.
-std::string real_directory(const char* option, const std::string& value, const Context& context) {
-    boost::system::error_code failure;
-    const boost::filesystem::path path = boost::filesystem::canonical(value, context.directory, failure);
-    if (failure) {
-        throw SystemError(failure.value(), "use", std::string{option} + " " + printable(value));
-    }
-    if (!boost::filesystem::is_directory(path, failure)) {
-        throw UsageError(std::string{option} + " " + printable(value), "not a directory");
-    }
-    return path.string();
-}
-
-void add_environment_file(Invocation& invocation, const std::string& path) {
-    constexpr std::size_t limit = 16 << 20;
-    std::vector<EnvironmentChange> changes;
-    try {
-        changes = parse_environment_file(read_file(AT_FDCWD, path, limit), path);
-    } catch (const SystemError& error) {
-        throw SystemError(error.code(), "read", "--env-file " + printable(path));
-    }
-    auto& all = invocation.spec.process.environment;
-    all.insert(all.end(), changes.begin(), changes.end());
-}
-
-void add_workspace(Invocation& invocation, const std::string& value, const Context& context) {
-    const std::string directory = real_directory("--workspace", value, context);
-    if (directory == "/") {
-        throw UsageError("--workspace", "the root itself cannot be the workspace",
-                         "name a directory: --workspace=DIR");
-    }
-    invocation.spec.sandbox.mounts.emplace_back(BindMount{directory, directory, false, "--workspace"});
-    if (invocation.spec.process.working_directory.empty()) {
-        invocation.spec.process.working_directory = directory;
-    }
-}
-
-std::string absolute_path(const char* option, const std::string& value, const Context& context) {
-    if (value.empty()) {
-        refuse(option, value, "a path");
-    }
-    if (value.front() != '/' && context.directory.empty()) {
-        throw UsageError(std::string{option} + " " + printable(value),
-                         "a relative path, and the working directory has no name", "give an absolute path");
-    }
-    return value.front() == '/' ? value : context.directory + "/" + value;
-}
-
-LogLevel log_level(const std::string& value) {
-    if (value == "error") {
-        return LogLevel::error;
-    }
-    if (value == "warn") {
-        return LogLevel::warn;
-    }
-    if (value == "debug") {
-        return LogLevel::debug;
-    }
-    refuse("--log-level", value, "it takes one of: error, warn, debug");
-}
-
-/// A zone's name goes into a path: only what names a file below zoneinfo.
-std::string timezone(const std::string& value) {
-    const bool clean =
-        !value.empty() && value.front() != '/' && value.find("..") == std::string::npos &&
-        value.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+-_/") ==
-            std::string::npos;
-    if (!clean) {
-        refuse("--tz", value, "local, or a zone such as Europe/Berlin");
-    }
-    return value;
-}
 
 constexpr auto files = OptionGroup::files;
 constexpr auto process = OptionGroup::process;
@@ -144,7 +44,9 @@ constexpr Option options[] = {
      files, [](Invocation& i, const std::string& v, const Context&) { i.spec.sandbox.home = parse_home(v); }},
     {"tz", 0, required, "local|ZONE", nullptr,
      "the time zone inside: the host's, or one such as Europe/Berlin", files,
-     [](Invocation& i, const std::string& v, const Context&) { i.spec.sandbox.timezone = timezone(v); }},
+     [](Invocation& i, const std::string& v, const Context&) {
+         i.spec.sandbox.timezone = timezone_value(v);
+     }},
 
     {"env", 'e', required, "NAME[=VALUE]", nullptr, "set a variable; without a value, the caller's", process,
      [](Invocation& i, const std::string& v, const Context&) {
@@ -155,20 +57,20 @@ constexpr Option options[] = {
     {"clear-env", 0, none, nullptr, nullptr, "start with no variables but those set by -e and --env-file",
      process,
      [](Invocation& i, const std::string& v, const Context&) {
-         i.spec.process.clear_environment = parse_switch("--clear-env", v);
+         i.spec.process.clear_environment = switch_value("--clear-env", v);
      }},
     {"http-proxy", 0, none, nullptr, nullptr, "pass the caller's proxy variables (the default)", process,
      [](Invocation& i, const std::string& v, const Context&) {
-         i.spec.process.pass_proxies = parse_switch("--http-proxy", v);
+         i.spec.process.pass_proxies = switch_value("--http-proxy", v);
      }},
     {"no-http-proxy", 0, none, nullptr, nullptr, "do not pass them", process,
      [](Invocation& i, const std::string& v, const Context&) {
-         i.spec.process.pass_proxies = !parse_switch("--no-http-proxy", v);
+         i.spec.process.pass_proxies = !switch_value("--no-http-proxy", v);
      }},
     {"workdir", 'w', required, "DIR", nullptr, "where the command starts (default /)", process,
      [](Invocation& i, const std::string& v, const Context&) {
          if (!v.starts_with('/')) {
-             refuse("--workdir", v, "an absolute path inside the sandbox");
+             refuse_value("--workdir", v, "an absolute path inside the sandbox");
          }
          i.spec.process.working_directory = v;
      }},
@@ -176,7 +78,7 @@ constexpr Option options[] = {
      "who runs the command, as the image's passwd has it", process,
      [](Invocation& i, const std::string& v, const Context&) {
          if (v.empty()) {
-             refuse("--user", v, "a name or a number");
+             refuse_value("--user", v, "a name or a number");
          }
          i.spec.process.user = v;
      }},
@@ -186,40 +88,40 @@ constexpr Option options[] = {
      [](Invocation& i, const std::string& v, const Context&) {
          const auto count = parse_number(v, 1000);
          if (!count) {
-             refuse("--preserve-fds", v, "a number up to 1000");
+             refuse_value("--preserve-fds", v, "a number up to 1000");
          }
          i.spec.process.preserved_fds = static_cast<unsigned>(*count);
      }},
     {"init", 0, none, nullptr, nullptr, "a tiny reaping pid 1 above the command (the default)", process,
      [](Invocation& i, const std::string& v, const Context&) {
-         i.spec.process.init = parse_switch("--init", v);
+         i.spec.process.init = switch_value("--init", v);
      }},
     {"no-init", 0, none, nullptr, nullptr, "the command is pid 1 itself", process,
      [](Invocation& i, const std::string& v, const Context&) {
-         i.spec.process.init = !parse_switch("--no-init", v);
+         i.spec.process.init = !switch_value("--no-init", v);
      }},
     {"tty", 't', none, nullptr, nullptr, "give it a terminal (default: if stdin and stdout are ones)",
      process,
      [](Invocation& i, const std::string& v, const Context&) {
-         i.spec.process.tty = parse_switch("--tty", v) ? TtyUse::yes : TtyUse::no;
+         i.spec.process.tty = switch_value("--tty", v) ? TtyUse::yes : TtyUse::no;
      }},
     {"no-tty", 'T', none, nullptr, nullptr, "give it none: pipes pass untouched", process,
      [](Invocation& i, const std::string& v, const Context&) {
-         i.spec.process.tty = parse_switch("--no-tty", v) ? TtyUse::no : TtyUse::yes;
+         i.spec.process.tty = switch_value("--no-tty", v) ? TtyUse::no : TtyUse::yes;
      }},
     {"timeout", 0, required, "DURATION", nullptr, "SIGTERM after this long; exit status 124", process,
      [](Invocation& i, const std::string& v, const Context&) {
-         i.spec.process.timeout = duration("--timeout", v);
+         i.spec.process.timeout = duration_value("--timeout", v);
      }},
     {"kill-after", 0, required, "DURATION", nullptr,
      "SIGKILL this long after --timeout's SIGTERM (default 10s)", process,
      [](Invocation& i, const std::string& v, const Context&) {
-         i.spec.process.kill_after = duration("--kill-after", v);
+         i.spec.process.kill_after = duration_value("--kill-after", v);
      }},
     {"interactive", 'i', none, nullptr, nullptr, "for podman's habit: stdin is always passed on", process,
-     [](Invocation&, const std::string& v, const Context&) { (void)parse_switch("--interactive", v); }},
+     [](Invocation&, const std::string& v, const Context&) { (void)switch_value("--interactive", v); }},
     {"rm", 0, none, nullptr, nullptr, "for podman's habit: what the command writes is always removed",
-     process, [](Invocation&, const std::string& v, const Context&) { (void)parse_switch("--rm", v); }},
+     process, [](Invocation&, const std::string& v, const Context&) { (void)switch_value("--rm", v); }},
 
     {"network", 0, required, "slirp|none|host", nullptr, "user-mode network (default), none, or the host's",
      network,
@@ -238,15 +140,15 @@ constexpr Option options[] = {
      }},
     {"net-log", 0, required, "FILE", nullptr, "write a line of JSON for each connection to FILE", network,
      [](Invocation& i, const std::string& v, const Context& c) {
-         i.spec.sandbox.network.flow_log = absolute_path("--net-log", v, c);
+         i.spec.sandbox.network.flow_log = path_value("--net-log", v, c);
      }},
     {"pcap", 0, required, "FILE", nullptr, "write what passes the sandbox's interface to FILE", network,
      [](Invocation& i, const std::string& v, const Context& c) {
-         i.spec.sandbox.network.capture = absolute_path("--pcap", v, c);
+         i.spec.sandbox.network.capture = path_value("--pcap", v, c);
      }},
     {"host-loopback", 0, none, nullptr, nullptr, "10.0.2.2 inside is the host's own 127.0.0.1", network,
      [](Invocation& i, const std::string& v, const Context&) {
-         i.spec.sandbox.network.host_loopback = parse_switch("--host-loopback", v);
+         i.spec.sandbox.network.host_loopback = switch_value("--host-loopback", v);
      }},
     {"dns", 0, required, "IP", nullptr, "ask this name server (default: the host's)", network,
      [](Invocation& i, const std::string& v, const Context&) {
@@ -265,7 +167,7 @@ constexpr Option options[] = {
      [](Invocation& i, const std::string& v, const Context&) { i.spec.sandbox.network.mtu = parse_mtu(v); }},
     {"no-ipv6", 0, none, nullptr, nullptr, "IPv4 only", network,
      [](Invocation& i, const std::string& v, const Context&) {
-         i.spec.sandbox.network.ipv6 = !parse_switch("--no-ipv6", v);
+         i.spec.sandbox.network.ipv6 = !switch_value("--no-ipv6", v);
      }},
     {"net-engine", 0, required, "auto|slirp|splice", nullptr,
      "what carries TCP (default: splice where the kernel can)", network,
@@ -286,7 +188,7 @@ constexpr Option options[] = {
      "keep a user namespace ready for quicker starts (default auto)", isolation,
      [](Invocation& i, const std::string& v, const Context&) {
          if (v != "auto" && v != "off") {
-             refuse("--domain", v, "it takes one of: auto, off");
+             refuse_value("--domain", v, "it takes one of: auto, off");
          }
          i.spec.sandbox.use_domain = v == "auto";
      }},
@@ -298,12 +200,12 @@ constexpr Option options[] = {
      [](Invocation& i, const std::string& v, const Context&) {
          i.spec.sandbox.time_offset = parse_signed(v);
          if (!i.spec.sandbox.time_offset) {
-             refuse("--time-offset", v, "a whole number of seconds, may be negative");
+             refuse_value("--time-offset", v, "a whole number of seconds, may be negative");
          }
      }},
     {"nested", 0, none, nullptr, nullptr, "make room for sandboxes inside", isolation,
      [](Invocation& i, const std::string& v, const Context&) {
-         i.spec.sandbox.nested = parse_switch("--nested", v);
+         i.spec.sandbox.nested = switch_value("--nested", v);
      }},
 
     {"cap-add", 0, required, "CAP|all", nullptr, "give root inside a capability (CAP_ may be left out)",
@@ -317,7 +219,7 @@ constexpr Option options[] = {
     {"allow-new-privs", 0, none, nullptr, nullptr, "let set-uid programs of the image (su, sudo) work",
      isolation,
      [](Invocation& i, const std::string& v,
-        const Context&) { i.spec.process.new_privileges = parse_switch("--allow-new-privs", v); }},
+        const Context&) { i.spec.process.new_privileges = switch_value("--allow-new-privs", v); }},
     {"seccomp", 0, required, "default|log|unconfined|FILE", nullptr,
      "the system-call filter; FILE is a docker-format JSON profile", isolation,
      [](Invocation& i, const std::string& v, const Context& c) {
@@ -347,7 +249,7 @@ constexpr Option options[] = {
 
     {"read-only", 0, none, nullptr, nullptr, "the root cannot be written; /tmp, /var/tmp and /run can", root,
      [](Invocation& i, const std::string& v, const Context&) {
-         i.spec.sandbox.read_only = parse_switch("--read-only", v);
+         i.spec.sandbox.read_only = switch_value("--read-only", v);
      }},
     {"storage", 0, required, "overlay|fuse|copy", nullptr, "how writes are kept apart from the image", root,
      [](Invocation& i, const std::string& v, const Context&) { i.spec.sandbox.storage = parse_storage(v); }},
@@ -355,21 +257,30 @@ constexpr Option options[] = {
      [](Invocation& i, const std::string& v, const Context&) { i.spec.sandbox.upper = parse_upper(v); }},
     {"root", 0, required, "DIR", nullptr, "the store (default $SANDBOX_ROOT, then $XDG_DATA_HOME/sandbox)",
      root,
-     [](Invocation& i, const std::string& v, const Context& c) { i.root = absolute_path("--root", v, c); }},
+     [](Invocation& i, const std::string& v, const Context& c) { i.root = path_value("--root", v, c); }},
+    {"output", 'o', required, "FILE", nullptr, "export: where the tar goes (default stdout)", root,
+     [](Invocation& i, const std::string& v, const Context&) {
+         if (v.empty()) {
+             refuse_value("--output", v, "a file, or - for stdout");
+         }
+         i.output = v;
+     }},
+    {"name", 0, required, "NAME[:TAG]", nullptr, "import: what the image is called", root,
+     [](Invocation& i, const std::string& v, const Context&) { i.image_name = v; }},
 
     {"config", 0, required, "FILE", nullptr, "read options from FILE: NAME = VALUE lines, # begins a comment",
      general, [](Invocation& i, const std::string& v, const Context&) { i.config_files.push_back(v); }},
     {"dry-run", 0, none, nullptr, nullptr, "print what would be done, and do nothing", general,
      [](Invocation& i, const std::string& v, const Context&) {
-         i.spec.dry_run = parse_switch("--dry-run", v);
+         i.spec.dry_run = switch_value("--dry-run", v);
      }},
-    {"json", 0, none, nullptr, nullptr, "print it as JSON", general,
-     [](Invocation& i, const std::string& v, const Context&) { i.spec.json = parse_switch("--json", v); }},
+    {"json", 0, none, nullptr, nullptr, "print it (a plan, a list) as JSON", general,
+     [](Invocation& i, const std::string& v, const Context&) { i.spec.json = switch_value("--json", v); }},
     {"log-level", 0, required, "error|warn|debug", nullptr, "what is said on stderr (default warn)", general,
-     [](Invocation& i, const std::string& v, const Context&) { i.log_level = log_level(v); }},
+     [](Invocation& i, const std::string& v, const Context&) { i.log_level = log_level_value(v); }},
     {"quiet", 'q', none, nullptr, nullptr, "errors only", general,
      [](Invocation& i, const std::string& v, const Context&) {
-         if (parse_switch("--quiet", v)) {
+         if (switch_value("--quiet", v)) {
              i.log_level = LogLevel::error;
          }
      }},
@@ -377,10 +288,19 @@ constexpr Option options[] = {
 
 constexpr Command commands[] = {
     {"shell", "[OPTIONS] [IMAGE] [-- SHELL-ARGUMENT...]",
-     "a shell in IMAGE; without one, in the host's own root, read-only"},
-    {"run", "[OPTIONS] IMAGE [--] COMMAND [ARGUMENT...]", "one command in IMAGE; its exit status is ours"},
-    {"doctor", "[--json] [--root DIR]", "what this host allows, what it lacks, and one fix for each"},
-    {"help", "[COMMAND]", "this text, or a command's"},
+     "a shell in IMAGE; without one, in the host's own root, read-only", CommandKind::start},
+    {"run", "[OPTIONS] IMAGE [--] [COMMAND [ARGUMENT...]]",
+     "one command in IMAGE (else the image's own); its exit status is ours", CommandKind::start},
+    {"import", "[OPTIONS] FILE|DIR|- [NAME[:TAG]]",
+     "put an image into the store: a root's tar, or what docker save and skopeo made", CommandKind::store},
+    {"export", "[OPTIONS] IMAGE", "a tar of IMAGE's files, on stdout or in the file that -o names",
+     CommandKind::pack},
+    {"images", "[--json]", "list the store", CommandKind::store},
+    {"rmi", "NAME...", "remove images from the store", CommandKind::store},
+    {"prune", "", "remove what no name refers to, and what killed processes left", CommandKind::store},
+    {"doctor", "[--json] [--root DIR]", "what this host allows, what it lacks, and one fix for each",
+     CommandKind::doctor},
+    {"help", "[COMMAND]", "this text, or a command's", CommandKind::help},
 };
 
 } // namespace
@@ -418,6 +338,25 @@ const Command* find_command(std::string_view name) {
         }
     }
     return nullptr;
+}
+
+bool takes_option(const Command& command, const Option& option) {
+    const std::string_view name = option.name;
+    const std::string_view its = command.name;
+    if (name == "name") {
+        return its == "import";
+    }
+    if (name == "output") {
+        return its == "export";
+    }
+    if (command.kind == CommandKind::start) {
+        return true;
+    }
+    if (name == "json") {
+        return its == "images" || its == "doctor";
+    }
+    return name == "root" || name == "userns" || name == "domain" || name == "config" ||
+           name == "log-level" || name == "quiet";
 }
 
 } // namespace sandbox

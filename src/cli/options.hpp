@@ -13,10 +13,13 @@ namespace sandbox {
 
 /// Everything a command line says.
 struct Invocation {
-    std::string command; ///< "shell", "run", "doctor", "help" or "version"
+    std::string command; ///< of command_table(), or "version"
     std::string topic;   ///< help: the command it is asked about; may be empty
     Spec spec;
-    std::string root; ///< --root; empty: the default store
+    std::vector<std::string> words; ///< import, images, rmi, prune: what follows the options
+    std::string image_name;         ///< --name
+    std::string root;               ///< --root; empty: the default store
+    std::string output;             ///< --output; empty or "-": stdout
     LogLevel log_level = LogLevel::warn;
     std::vector<std::string> config_files; ///< --config
 };
@@ -53,13 +56,25 @@ std::span<const Option> option_table();
 const Option* find_option(std::string_view name);
 const Option* find_option(char letter);
 
+enum class CommandKind {
+    start, ///< starts something in IMAGE
+    store, ///< works on the store
+    pack,  ///< writes IMAGE as a tar
+    doctor,
+    help,
+};
+
 struct Command {
     const char* name;
     const char* usage; ///< what follows "sandbox NAME"
     const char* summary;
+    CommandKind kind;
 };
 
 std::span<const Command> command_table();
 const Command* find_command(std::string_view name);
+
+/// Whether an option means anything to a command.
+bool takes_option(const Command& command, const Option& option);
 
 } // namespace sandbox

@@ -178,11 +178,20 @@ void take_positional(const std::vector<std::string>& words, Invocation& invocati
                          "sandbox run " + printable(invocation.spec.sandbox.image) + " " + printable(*word) +
                              " runs one; arguments for the shell come after --");
     }
+    if (invocation.command == "export" && word != words.end()) {
+        throw UsageError("export " + printable(*word), "one image at a time", "sandbox export -o FILE IMAGE");
+    }
     invocation.spec.process.command.assign(word, words.end());
 }
 
 void finish(Invocation& invocation) {
     ProcessSpec& process = invocation.spec.process;
+    if (invocation.command == "export") {
+        if (invocation.spec.sandbox.image.empty()) {
+            throw UsageError("export", "no image is named", "sandbox export -o FILE IMAGE");
+        }
+        return;
+    }
     process.is_shell = invocation.command == "shell";
     if (process.is_shell && invocation.spec.sandbox.image.empty()) {
         invocation.spec.sandbox.image = "host";
@@ -193,10 +202,6 @@ void finish(Invocation& invocation) {
     }
     if (process.entrypoint && !process.entrypoint->empty()) {
         process.command.insert(process.command.begin(), *process.entrypoint);
-    }
-    if (!process.is_shell && process.command.empty()) {
-        throw UsageError("run " + printable(invocation.spec.sandbox.image), "no command is named",
-                         "sandbox run IMAGE COMMAND; sandbox shell IMAGE opens a shell");
     }
 }
 
@@ -242,10 +247,24 @@ Invocation parse_invocation(const std::vector<std::string>& arguments, const Par
         }
     }
     apply(given, invocation, context);
+    for (const GivenOption& option : given) {
+        if (!takes_option(*find_command(invocation.command), *option.option)) {
+            throw UsageError("--" + std::string{option.option->name},
+                             "means nothing to " + invocation.command,
+                             "sandbox help " + invocation.command + " lists its options");
+        }
+    }
     if (invocation.command == "doctor") {
         if (!after.positional.empty()) {
             throw UsageError("doctor " + printable(after.positional.front()), "takes no argument",
                              "sandbox doctor looks at this host");
+        }
+        return invocation;
+    }
+    if (find_command(invocation.command)->kind == CommandKind::store) {
+        invocation.words = after.positional;
+        if (!invocation.words.empty() && invocation.words.front() == "--") {
+            invocation.words.erase(invocation.words.begin());
         }
         return invocation;
     }

@@ -84,6 +84,24 @@ std::optional<IdMap> express_in(const IdMap& map, const IdMap& parent) {
     return result;
 }
 
+std::optional<std::uint32_t> outside_id(const IdMap& map, std::uint32_t inside) {
+    for (const IdMapLine& line : map) {
+        if (inside >= line.inside && inside - line.inside < line.count) {
+            return line.outside + (inside - line.inside);
+        }
+    }
+    return std::nullopt;
+}
+
+std::optional<std::uint32_t> inside_id(const IdMap& map, std::uint32_t outside) {
+    for (const IdMapLine& line : map) {
+        if (outside >= line.outside && outside - line.outside < line.count) {
+            return line.inside + (outside - line.outside);
+        }
+    }
+    return std::nullopt;
+}
+
 bool maps_inside(const IdMap& map, std::uint32_t id) {
     return std::any_of(map.begin(), map.end(), [&](const IdMapLine& line) {
         return id >= line.inside && id - line.inside < line.count;

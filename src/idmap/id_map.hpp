@@ -51,6 +51,10 @@ IdMap keep_id(std::uint32_t own, const std::vector<SubIdRange>& ranges);
 /// @return nothing where an outside id is not mapped in the parent
 std::optional<IdMap> express_in(const IdMap& map, const IdMap& parent);
 
+/// An id of one side as the other side has it; nothing where it is not mapped.
+std::optional<std::uint32_t> outside_id(const IdMap& map, std::uint32_t inside);
+std::optional<std::uint32_t> inside_id(const IdMap& map, std::uint32_t outside);
+
 /// Whether an inside id has an outside one.
 bool maps_inside(const IdMap& map, std::uint32_t id);
 

@@ -8,6 +8,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <optional>
 
 #include "base/error.hpp"
@@ -85,6 +86,8 @@ std::string key_of(const IdMaps& maps, MapKind kind) {
 
 Mapping single_mapping(const MappingRequest& request) {
     Mapping mapping;
+    mapping.uid = request.uid;
+    mapping.gid = request.gid;
     mapping.kind = keeps_id(request.kind) ? MapKind::single_self : MapKind::single_root;
     mapping.maps = maps_for(request, mapping.kind, {});
     mapping.way = MapWay::self;
@@ -249,6 +252,8 @@ std::string map_helper_trouble(const char* path) {
 Mapping prepare_mapping(const MappingRequest& request, const Log& log) {
     const bool host_root = request.uid == 0 && in_initial_user_namespace();
     Mapping mapping = choose_mapping(request, log);
+    mapping.uid = request.uid;
+    mapping.gid = request.gid;
     mapping.caller_is_host_root = host_root;
     return mapping;
 }
@@ -260,6 +265,62 @@ Mapping mapping_for_trees(const MappingRequest& request, const Mapping& mapping)
     MappingRequest as_root = request;
     as_root.kind = MapKind::single_root;
     return single_mapping(as_root);
+}
+
+namespace {
+
+/// The ranges that a map of many ids was made of. Lines that keep_id() split are joined again.
+std::vector<SubIdRange> ranges_of(IdMap map, std::uint32_t own) {
+    std::sort(map.begin(), map.end(),
+              [](const IdMapLine& a, const IdMapLine& b) { return a.inside < b.inside; });
+    std::vector<SubIdRange> ranges;
+    for (const IdMapLine& line : map) {
+        if (line.outside == own) {
+            continue;
+        }
+        if (!ranges.empty() && ranges.back().first + ranges.back().count == line.outside) {
+            ranges.back().count += line.count;
+        } else {
+            ranges.push_back({line.outside, line.count});
+        }
+    }
+    return ranges;
+}
+
+/// What the namespace that the process is in calls the outside ids: a map to express others in.
+IdMap view_of(const IdMap& map, const IdMap& written) {
+    IdMap view;
+    for (const IdMapLine& line : written) {
+        view.push_back({line.outside, outside_id(map, line.inside).value_or(line.outside), line.count});
+    }
+    return view;
+}
+
+} // namespace
+
+std::optional<Mapping> mapping_of_kind(const Mapping& mapping, MapKind kind) {
+    const MappingRequest request{mapping.uid, mapping.gid, kind, false, true, {}};
+    if (is_single_kind(kind)) {
+        return single_mapping(request);
+    }
+    const SubIds ranges{ranges_of(mapping.maps.uid, mapping.uid), ranges_of(mapping.maps.gid, mapping.gid)};
+    if (mapping.maps.is_single() ||
+        map_text(maps_for(request, mapping.kind, ranges).uid) != map_text(mapping.maps.uid)) {
+        return std::nullopt;
+    }
+    Mapping other = mapping;
+    other.kind = kind;
+    other.maps = maps_for(request, kind, ranges);
+    other.key = key_of(other.maps, kind);
+    if (mapping.way == MapWay::direct) {
+        const auto uid = express_in(other.maps.uid, view_of(mapping.maps.uid, mapping.written.uid));
+        const auto gid = express_in(other.maps.gid, view_of(mapping.maps.gid, mapping.written.gid));
+        if (!uid || !gid) {
+            return std::nullopt;
+        }
+        other.written = {*uid, *gid};
+    }
+    return other;
 }
 
 void write_maps(pid_t child, const Mapping& mapping) {

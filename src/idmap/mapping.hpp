@@ -4,6 +4,7 @@
 
 #include <sys/types.h>
 
+#include <optional>
 #include <string>
 
 #include "base/log.hpp"
@@ -28,6 +29,8 @@ enum class MapWay {
 
 struct Mapping {
     MapKind kind = MapKind::single_root;
+    uid_t uid = 0; ///< the caller
+    gid_t gid = 0;
     IdMaps maps; ///< outside ids as seen where `sandbox` was started
     MapWay way = MapWay::self;
     IdMaps written;          ///< for `direct`: the same, in the ids of the namespace the process is in now
@@ -64,6 +67,10 @@ Mapping prepare_mapping(const MappingRequest& request, const Log& log);
 /// The map that trees for sandboxes of `mapping` are made with: where only one id is mapped it is 0, whatever
 /// it is in the sandbox, for the maker needs its capabilities. On the disk there is no difference.
 Mapping mapping_for_trees(const MappingRequest& request, const Mapping& mapping);
+
+/// A mapping of another kind by the same way and with the same ids, for work on trees that were made with it.
+/// @return nothing for a kind with many ids where `mapping` has one, and for ids that no such map has
+std::optional<Mapping> mapping_of_kind(const Mapping& mapping, MapKind kind);
 
 /// Writes the maps of `child`, which waits in its new user namespace; nothing to do for MapWay::self.
 /// The child must stay unreaped until this returns: the helpers are told its pid by number.

@@ -2,7 +2,6 @@
 // Imports: a directory under tmp, sandbox-unpack in it, and the rename that makes it a layer.
 #include "image/import.hpp"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/file.h>
@@ -10,8 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <memory>
+#include <map>
 #include <optional>
 
 #include "base/error.hpp"
@@ -21,6 +19,7 @@
 #include "base/text.hpp"
 #include "base/unpack_report.hpp"
 #include "idmap/mapped_process.hpp"
+#include "image/catalog.hpp"
 #include "image/image.hpp"
 #include "image/progress.hpp"
 #include "linux/syscalls.hpp"
@@ -30,60 +29,33 @@ namespace sandbox {
 
 namespace {
 
-constexpr std::string_view digest_prefix = "sha256:";
-
-/// ROOT/tmp/NAME, locked while its maker lives, removed with all in it unless it was moved away.
-class ImportDirectory {
-  public:
-    ImportDirectory(const Store& store, const Mapping& mapping)
-        : mapping_(mapping), tmp_(store.open_directory(store.fd(), "tmp")) {
-        timespec now{};
-        (void)::clock_gettime(CLOCK_MONOTONIC, &now);
-        name_ = mapping.key + "." + std::to_string(::getpid()) + "." + std::to_string(now.tv_nsec);
-        // Shared on tmp itself: nobody clears up between the making and the locking.
-        check(::flock(tmp_.get(), LOCK_SH), "lock", "the store's tmp");
-        directory_ = store.open_directory(tmp_.get(), name_);
-        check(::flock(directory_.get(), LOCK_EX), "lock", name_);
-        check(::flock(tmp_.get(), LOCK_UN), "unlock", "the store's tmp");
-        check(::mkdirat(directory_.get(), "root", 0755), "make a directory in the store", store.path());
-        // The tree's root has the archive's mode or this one, whatever the caller's umask.
-        check(::fchmodat(directory_.get(), "root", 0755, 0), "set the mode of", "the tree's root");
-        path_ = store.path() + "/tmp/" + name_;
-    }
-    ~ImportDirectory() {
-        if (name_.empty()) {
-            return;
-        }
-        try {
-            remove_mapped_tree(tmp_.get(), name_, mapping_);
-        } catch (const Error&) {
-            // What cannot be removed now the next import tries again; the first failure is being reported.
+/// What sandbox-unpack need not unpack: "DIGEST SIZE" lines of the layers that images here have, as trees of
+/// this map. A tree that no record knows may be one that a power failure left half written.
+std::string known_layers(const Store& store, const Mapping& mapping) {
+    std::map<std::string, std::uint64_t> layers;
+    for (const ImageRecord& record : list_images(store)) {
+        for (const ImageLayer& layer : record.layers) {
+            if (has_tree(store, layer.digest, mapping.key)) {
+                layers.emplace(layer.digest, layer.size);
+            }
         }
     }
-    ImportDirectory(const ImportDirectory&) = delete;
-    ImportDirectory& operator=(const ImportDirectory&) = delete;
-
-    [[nodiscard]] std::string tree() const { return path_ + "/root"; }
-
-    /// Makes it layers/HEX/MAP. Where that is there already, this one is dropped.
-    void become_layer(const Store& store, const std::string& digest) {
-        const UniqueFd layers = store.open_directory(store.fd(), "layers");
-        const UniqueFd layer = store.open_directory(layers.get(), digest.substr(digest_prefix.size()));
-        if (::renameat2(tmp_.get(), name_.c_str(), layer.get(), mapping_.key.c_str(), RENAME_NOREPLACE) ==
-            0) {
-            name_.clear();
-        } else if (errno != EEXIST) {
-            throw_errno(errno, "move the tree into", store.path() + "/layers");
-        }
+    std::string text;
+    for (const auto& [digest, size] : layers) {
+        text += digest + " " + std::to_string(size) + "\n";
     }
+    return text;
+}
 
-  private:
-    const Mapping& mapping_;
-    UniqueFd tmp_;
-    UniqueFd directory_;
-    std::string name_;
-    std::string path_;
-};
+ImageRecord read_new_record(int directory, const std::string& name, const std::string& id) {
+    const UniqueFd file{check(::openat(directory, "image", O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC),
+                              "read the record of", name)};
+    auto record = parse_image_record(read_all(file.get(), "the record of " + name, max_image_record));
+    if (!record || record->id != id) {
+        throw Error(name, "sandbox-unpack wrote a record of the image that cannot be read");
+    }
+    return *std::move(record);
+}
 
 [[noreturn]] void fail_import(const std::string& name, const UnpackFailure& failure) {
     const std::string object = failure.object.empty() ? name : name + ": " + printable(failure.object);
@@ -146,13 +118,13 @@ class ReportReader {
     std::optional<UnpackReport> last_;
 };
 
-UnpackDone run_unpack(const ArchiveFile& archive, const std::string& name, const std::string& tree,
+UnpackDone run_unpack(const ArchiveFile& archive, const std::string& name, const std::string& directory,
                       const Mapping& mapping, const Log& log) {
     SignalSource signals{SIGINT, SIGTERM, SIGHUP};
     Pipe report = make_pipe();
     SpawnRequest request;
     request.path = helper_path("sandbox-unpack");
-    request.arguments = {"sandbox-unpack", "extract", tree};
+    request.arguments = {"sandbox-unpack", "import", directory};
     request.fds = {{archive.fd, 0}, {report.write.get(), 3}};
     const ChildProcess child = spawn_mapped(request, mapping);
     report.write.reset();
@@ -176,31 +148,44 @@ UnpackDone run_unpack(const ArchiveFile& archive, const std::string& name, const
                                     : "");
 }
 
-struct CloseDir {
-    void operator()(DIR* stream) const noexcept { (void)::closedir(stream); }
-};
-
-std::vector<std::string> entries_of(int dir_fd) {
-    const int copy = ::openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    const std::unique_ptr<DIR, CloseDir> stream{copy < 0 ? nullptr : ::fdopendir(copy)};
-    std::vector<std::string> names;
-    while (const dirent* entry = stream ? ::readdir(stream.get()) : nullptr) {
-        if (entry->d_name[0] != '.') {
-            names.emplace_back(entry->d_name);
-        }
-    }
-    return names;
-}
-
 } // namespace
 
-bool is_digest(std::string_view text) {
-    return text.size() == digest_prefix.size() + 64 && text.starts_with(digest_prefix) &&
-           text.find_first_not_of("0123456789abcdef", digest_prefix.size()) == std::string_view::npos;
+ImportDirectory::ImportDirectory(const Store& store, const Mapping& mapping)
+    : store_(store), mapping_(mapping), tmp_(store.open_directory(store.fd(), "tmp")) {
+    timespec now{};
+    (void)::clock_gettime(CLOCK_MONOTONIC, &now);
+    name_ = mapping.key + "." + std::to_string(::getpid()) + "." + std::to_string(now.tv_nsec);
+    // Shared on tmp itself: nobody clears up between the making and the locking.
+    check(::flock(tmp_.get(), LOCK_SH), "lock", "the store's tmp");
+    directory_ = store.open_directory(tmp_.get(), name_);
+    check(::flock(directory_.get(), LOCK_EX), "lock", name_);
+    check(::flock(tmp_.get(), LOCK_UN), "unlock", "the store's tmp");
 }
 
-std::string tree_path(const std::string& digest, const Mapping& mapping) {
-    return "layers/" + digest.substr(digest_prefix.size()) + "/" + mapping.key + "/root";
+ImportDirectory::~ImportDirectory() {
+    try {
+        remove_mapped_tree(tmp_.get(), name_, mapping_);
+    } catch (const Error&) {
+        // What cannot be removed now the next import tries again; the first failure is being reported.
+    }
+}
+
+std::string ImportDirectory::path() const {
+    return store_.path() + "/tmp/" + name_;
+}
+
+void ImportDirectory::move_layer(const std::string& digest, const std::string& map_key) {
+    const std::string hex{hex_of(digest)};
+    const UniqueFd layers = store_.open_directory(store_.fd(), "layers");
+    const UniqueFd layer = store_.open_directory(layers.get(), hex);
+    if (::renameat2(fd(), hex.c_str(), layer.get(), map_key.c_str(), RENAME_NOREPLACE) == 0) {
+        return;
+    }
+    const int code = errno;
+    if ((code != EEXIST && code != ENOENT) ||
+        ::faccessat(layer.get(), map_key.c_str(), F_OK, AT_SYMLINK_NOFOLLOW) < 0) {
+        throw_errno(code, "move the tree into", store_.path() + "/layers");
+    }
 }
 
 ImportLock::ImportLock(int tars_fd, const std::string& key) : tars_fd_(tars_fd), name_(key + ".lock") {
@@ -224,17 +209,23 @@ ImportLock::~ImportLock() {
     (void)::unlinkat(tars_fd_, name_.c_str(), 0);
 }
 
-std::string import_archive(const ArchiveFile& archive, const std::string& name, const Store& store,
-                           const Mapping& mapping, const Log& log) {
+NewImage import_archive(const ArchiveFile& archive, const std::string& name, const Store& store,
+                        const Mapping& mapping, const Log& log) {
     (void)remove_dead_imports(store, mapping);
     ImportDirectory directory{store, mapping};
-    const UnpackDone done = run_unpack(archive, name, directory.tree(), mapping, log);
+    write_file_atomically(directory.fd(), "known", known_layers(store, mapping));
+    const UnpackDone done = run_unpack(archive, name, directory.path(), mapping, log);
     if (done.devices > 0) {
         log.debug(name + ": " + std::to_string(done.devices) + " device nodes skipped");
     }
     log.debug(name + ": " + std::to_string(done.entries) + " entries, " + done.digest);
-    directory.become_layer(store, done.digest);
-    return done.digest;
+    ImageRecord record = read_new_record(directory.fd(), name, done.digest);
+    for (const ImageLayer& layer : record.layers) {
+        directory.move_layer(layer.digest, mapping.key);
+    }
+    record.source = name;
+    record.imported_at = ::time(nullptr);
+    return {record.id, put_image_record(store, record)};
 }
 
 bool has_imports_under_way(const Store& store) {
@@ -242,15 +233,17 @@ bool has_imports_under_way(const Store& store) {
            !is_empty_directory(store.fd(), "tmp");
 }
 
-unsigned remove_dead_imports(const Store& store, const Mapping& mapping) {
+namespace {
+
+/// @param prefix of the names that are looked at
+unsigned remove_dead(const Store& store, const Mapping& mapping, const std::string& prefix) {
     const UniqueFd tmp{::openat(store.fd(), "tmp", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)};
     unsigned removed = 0;
     if (!tmp.valid() || ::flock(tmp.get(), LOCK_EX | LOCK_NB) < 0) {
         return removed; // none, or another import is just beginning; there will be a next time
     }
-    for (const std::string& name : entries_of(tmp.get())) {
-        // Only what was made with the same map can be removed with it.
-        if (!name.starts_with(mapping.key + ".")) {
+    for (const std::string& name : entries_of(tmp.get(), ".")) {
+        if (!name.starts_with(prefix)) {
             continue;
         }
         const UniqueFd directory{
@@ -261,6 +254,17 @@ unsigned remove_dead_imports(const Store& store, const Mapping& mapping) {
         }
     }
     return removed;
+}
+
+} // namespace
+
+unsigned remove_dead_imports(const Store& store, const Mapping& mapping) {
+    // Only what was made with the same map can surely be removed with it.
+    return remove_dead(store, mapping, mapping.key + ".");
+}
+
+unsigned remove_all_dead_imports(const Store& store, const Mapping& mapping) {
+    return remove_dead(store, mapping, "");
 }
 
 } // namespace sandbox

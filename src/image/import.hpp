@@ -4,19 +4,13 @@
 
 #include <cstdint>
 #include <string>
-#include <string_view>
 
+#include "base/image_record.hpp"
 #include "base/log.hpp"
 #include "idmap/mapping.hpp"
 #include "image/store.hpp"
 
 namespace sandbox {
-
-/// "sha256:" and 64 lower-case hexadecimal digits.
-bool is_digest(std::string_view text);
-
-/// Where a layer's tree lies below the store's root: layers/HEX/MAP/root.
-std::string tree_path(const std::string& digest, const Mapping& mapping);
 
 /// Held while a file is imported; another start that wants the same file waits for it. The kernel drops the
 /// lock with its holder.
@@ -33,14 +27,42 @@ class ImportLock {
     UniqueFd file_;
 };
 
-struct ArchiveFile {
-    int fd = -1;            ///< borrowed, at its beginning
-    std::uint64_t size = 0; ///< bytes, for the progress bar
+/// ROOT/tmp/NAME, locked while its maker lives, and removed at the end with all that was not moved out of it.
+class ImportDirectory {
+  public:
+    /// @param mapping has the ids that its files will belong to; must outlive this
+    ImportDirectory(const Store& store, const Mapping& mapping);
+    ~ImportDirectory();
+    ImportDirectory(const ImportDirectory&) = delete;
+    ImportDirectory& operator=(const ImportDirectory&) = delete;
+
+    [[nodiscard]] int fd() const noexcept { return directory_.get(); }
+    [[nodiscard]] std::string path() const;
+
+    /// Makes HEX in it layers/HEX/MAP. Where that is there already, this one is dropped; the other may be in
+    /// use.
+    void move_layer(const std::string& digest, const std::string& map_key);
+
+  private:
+    const Store& store_;
+    const Mapping& mapping_;
+    UniqueFd tmp_;
+    UniqueFd directory_;
+    std::string name_;
 };
 
-/// Unpacks the archive into the store. Where the same content is there already, that tree serves.
-/// @return the digest of the uncompressed tar
-std::string import_archive(const ArchiveFile& archive, const std::string& name, const Store& store,
-                           const Mapping& mapping, const Log& log);
+struct ArchiveFile {
+    int fd = -1;            ///< borrowed, at its beginning; may be a directory, an OCI layout's
+    std::uint64_t size = 0; ///< bytes, for the progress bar; 0 where nobody knows
+};
+
+/// Unpacks what the file holds into the store, layer by layer; layers that are there already are not unpacked
+/// again. The caller holds the store's lock, shared.
+struct NewImage {
+    std::string id;
+    bool is_new = false; ///< the store did not have it
+};
+NewImage import_archive(const ArchiveFile& archive, const std::string& name, const Store& store,
+                        const Mapping& mapping, const Log& log);
 
 } // namespace sandbox

@@ -8,7 +8,8 @@
 
 namespace sandbox {
 
-/// "alpine.tar  [####......]  40 %  12 MB/s  2 s left", at most 79 columns. Pure.
+/// "alpine.tar  [####......] 40 %  12 MB of 30 MB  12 MB/s  2 s left", at most 79 columns. Pure.
+/// @param done, total bytes of the archive's file; a total of 0 is not known
 std::string progress_line(const std::string& name, std::uint64_t done, std::uint64_t total, double seconds);
 
 /// Draws on stderr; its destructor wipes what it drew.

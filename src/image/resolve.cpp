@@ -4,16 +4,21 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <climits>
 #include <cstdlib>
+#include <ctime>
 #include <optional>
 
 #include "base/error.hpp"
 #include "base/files.hpp"
 #include "base/text.hpp"
+#include "image/catalog.hpp"
+#include "image/collect.hpp"
 #include "image/image.hpp"
 #include "image/import.hpp"
+#include "image/known_files.hpp"
+#include "image/names.hpp"
+#include "image/tree_kinds.hpp"
 
 namespace sandbox {
 
@@ -35,108 +40,245 @@ void require_root_filesystem(const UniqueFd& directory, const std::string& name)
                      "unpack one there, or name an archive: sandbox run IMAGE.tar COMMAND");
 }
 
-std::string nanoseconds(const timespec& time) {
-    return std::to_string(time.tv_sec) + "." + std::to_string(time.tv_nsec);
+/// As `skopeo copy oci:DIR`, `podman save --format oci-dir` and umoci make it. image-layout.md
+bool is_oci_layout(const UniqueFd& directory) {
+    return ::faccessat(directory.get(), "oci-layout", F_OK, AT_SYMLINK_NOFOLLOW) == 0 &&
+           ::faccessat(directory.get(), "index.json", F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
-/// A file is known by what stat(2) says of it, as git's index does it.
-std::string cache_key(const struct stat& status, const Mapping& mapping) {
-    return std::to_string(status.st_dev) + "-" + std::to_string(status.st_ino) + "-" +
-           std::to_string(status.st_size) + "-" + nanoseconds(status.st_mtim) + "-" +
-           nanoseconds(status.st_ctim) + "-" + mapping.key;
-}
-
-/// ROOT/tars/KEY: "sha256:HEX SECONDS", the layer and when it was read.
-struct CacheEntry {
-    std::string digest;
-    std::int64_t imported_at = 0;
+/// An archive, open, and how it is remembered.
+struct Archive {
+    UniqueFd file;
+    std::uint64_t size = 0; ///< 0 for a pipe
+    struct stat status {};  ///< of a layout's directory: its index.json's
+    bool can_be_known = false;
 };
 
-std::optional<CacheEntry> parse_entry(std::string_view text) {
-    const auto fields = split(trim(text), ' ');
-    if (fields.size() != 2 || !is_digest(fields[0])) {
-        return std::nullopt;
+Archive open_archive(const std::string& name) {
+    Archive archive;
+    if (name == "-") {
+        if (::isatty(STDIN_FILENO) == 1) {
+            throw UsageError("-", "stdin is a terminal, not an archive", "sandbox import - NAME < image.tar");
+        }
+        archive.file = UniqueFd{check(::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3), "read", "stdin")};
+    } else {
+        // O_NONBLOCK: a FIFO without a writer is told before it is waited for.
+        archive.file = UniqueFd{check(::open(name.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK), "open", name)};
     }
-    const auto time = parse_signed(fields[1]);
-    return time ? std::optional{CacheEntry{std::string{fields[0]}, *time}} : std::nullopt;
+    check(::fstat(archive.file.get(), &archive.status), "look at", name);
+    if (S_ISDIR(archive.status.st_mode)) {
+        check(::fstatat(archive.file.get(), "index.json", &archive.status, AT_SYMLINK_NOFOLLOW), "look at",
+              name + "/index.json");
+        archive.can_be_known = true;
+    } else if (S_ISREG(archive.status.st_mode)) {
+        archive.size = static_cast<std::uint64_t>(archive.status.st_size);
+        // What stands somewhere in a file is not the file.
+        archive.can_be_known = ::lseek(archive.file.get(), 0, SEEK_CUR) == 0;
+    } else if (S_ISFIFO(archive.status.st_mode) || (name == "-" && S_ISSOCK(archive.status.st_mode))) {
+        if (name != "-") {
+            check(::fcntl(archive.file.get(), F_SETFL, 0), "read", name);
+        }
+    } else {
+        throw UsageError(name, "neither a file nor a directory");
+    }
+    return archive;
 }
 
-std::optional<std::string> cached_tree(const Store& store, const std::string& key, const struct stat& status,
-                                       const Mapping& mapping) {
-    const auto text = read_file_if_exists(store.fd(), "tars/" + key);
-    const auto entry = text ? parse_entry(*text) : std::nullopt;
-    // A file written within the clock's grain of its import may have changed since without showing it.
-    constexpr std::int64_t racy_seconds = 2;
-    if (!entry || entry->imported_at - status.st_ctim.tv_sec < racy_seconds) {
-        return std::nullopt;
+/// Fills in the image from its record. @return false where a tree for this map is missing
+bool take_image(Image& image, const Store& store, const Mapping& mapping, const std::string& id) {
+    auto used = use_image_if_exists(store, id);
+    if (!used) {
+        return false;
     }
-    const std::string tree = tree_path(entry->digest, mapping);
-    if (::faccessat(store.fd(), tree.c_str(), F_OK, AT_SYMLINK_NOFOLLOW) < 0) {
-        return std::nullopt;
+    std::vector<std::string> layers;
+    for (auto layer = used->record.layers.rbegin(); layer != used->record.layers.rend(); ++layer) {
+        if (!has_tree(store, layer->digest, mapping.key)) {
+            return false;
+        }
+        layers.push_back(store.path() + "/" + tree_path(layer->digest, mapping.key));
     }
-    return store.path() + "/" + tree;
+    image.layers = std::move(layers);
+    image.id = id;
+    image.config = std::move(used->record.config);
+    image.lock = std::move(used->lock);
+    return true;
 }
 
-UniqueFd open_archive(const Image& image, struct stat& status) {
-    UniqueFd file{check(::open(image.name.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK), "open", image.name)};
-    check(::fstat(file.get(), &status), "look at", image.name);
-    if (!S_ISREG(status.st_mode)) {
-        throw UsageError(image.name, "neither a file nor a directory");
+/// Makes the trees that are there for other kinds of map only. @return false where one cannot be made so
+bool make_missing_trees(const Store& store, const TreeMapping& trees, const std::string& id, const Log& log) {
+    const auto used = use_image_if_exists(store, id);
+    if (!used) {
+        return false;
     }
-    return file;
+    for (const ImageLayer& layer : used->record.layers) {
+        if (!has_tree(store, layer.digest, trees.mapping.key) &&
+            !make_tree_of_kind(store, layer.digest, trees.request, trees.mapping, log)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool take_known_file(Image& image, const Store& store, const Mapping& mapping, const Archive& archive) {
+    const auto known = archive.can_be_known
+                           ? find_known_file(store, known_file_key(archive.status), archive.status)
+                           : std::nullopt;
+    if (!known || !take_image(image, store, mapping, known->id)) {
+        return false;
+    }
+    image.unsynced = !known->boot.empty();
+    return true;
+}
+
+/// What a power failure may have left half on the disk goes before anything is put beside it: a layer of it
+/// would serve as one that is there.
+void remove_stale_images(const Store& store, const Mapping& mapping) {
+    if (!drop_stale_files(store)) {
+        return;
+    }
+    try {
+        (void)collect(store, mapping, false);
+    } catch (const Error&) {
+        // Out of the way it is; trees of ids that this map has not are left to sandbox prune.
+        return;
+    }
+}
+
+[[noreturn]] void refuse_missing_tree(const Image& image) {
+    throw UsageError(image.name,
+                     "the stored image cannot be used: its record, or its tree for this id map, is missing",
+                     "remove it with sandbox rmi " + image.name + ", and import it again with this --userns");
 }
 
 } // namespace
 
-Image identify_image(const std::string& text) {
+Image identify_image(const std::string& text, const Store* store) {
     if (text == "host") {
-        return {ImageKind::host, text, {"/"}};
+        return {ImageKind::host, text, {"/"}, {}, {}, {}, false, false};
+    }
+    // "./x" is always a path; and so a file that a stranger put in the current directory never shadows a
+    // name.
+    const auto name = store != nullptr ? canonical_image_name(text) : std::nullopt;
+    const auto id = name ? find_image_name(*store, *name) : std::nullopt;
+    if (id || text == "-") {
+        return {ImageKind::tree, text, {}, id.value_or(""), {}, {}, false, false};
     }
     struct stat status {};
     if (::stat(text.c_str(), &status) < 0) {
         if (errno != ENOENT && errno != ENOTDIR) {
             throw_errno(errno, "open the image", text);
         }
-        throw UsageError(
-            text, "no such image: there is no file or directory of that name",
-            "name a root file system's tar, a directory that holds one, or host; nothing is pulled");
+        throw UsageError(text, "no such image: there is no stored image, file or directory of that name",
+                         "sandbox images lists what is stored; nothing is pulled");
     }
     if (!S_ISDIR(status.st_mode)) {
-        return {ImageKind::tree, text, {}};
+        return {ImageKind::tree, text, {}, {}, {}, {}, false, false};
     }
     const UniqueFd directory{check(::open(text.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC), "open", text)};
+    if (is_oci_layout(directory)) {
+        return {ImageKind::tree, text, {}, {}, {}, {}, false, false};
+    }
     require_root_filesystem(directory, text);
-    return {ImageKind::directory, text, {absolute_path(text)}};
+    return {ImageKind::directory, text, {absolute_path(text)}, {}, {}, {}, false, false};
 }
 
 bool provide_tree_if_imported(Image& image, const Store& store, const Mapping& mapping) {
-    struct stat status {};
-    const UniqueFd file = open_archive(image, status);
-    const auto tree = cached_tree(store, cache_key(status, mapping), status, mapping);
-    if (tree) {
-        image.layers = {*tree};
+    if (!image.id.empty()) {
+        return take_image(image, store, mapping, image.id);
     }
-    return tree.has_value();
+    return image.name != "-" && take_known_file(image, store, mapping, open_archive(image.name));
 }
 
-void provide_tree(Image& image, const Store& store, const Mapping& mapping, const Log& log) {
-    struct stat status {};
-    const UniqueFd file = open_archive(image, status);
-    const std::string key = cache_key(status, mapping);
-    auto tree = cached_tree(store, key, status, mapping);
-    if (!tree) {
-        const UniqueFd tars = store.open_directory(store.fd(), "tars");
-        const ImportLock lock{tars.get(), key};
-        tree = cached_tree(store, key, status, mapping); // by another start while this one waited
-        if (!tree) {
-            const std::int64_t now = ::time(nullptr);
-            const std::string digest = import_archive(
-                {file.get(), static_cast<std::uint64_t>(status.st_size)}, image.name, store, mapping, log);
-            write_file_atomically(tars.get(), key, digest + " " + std::to_string(now) + "\n");
-            tree = store.path() + "/" + tree_path(digest, mapping);
+void provide_tree(Image& image, const Store& store, const TreeMapping& trees, const Log& log) {
+    const Mapping& mapping = trees.mapping;
+    if (!image.id.empty()) {
+        if (take_image(image, store, mapping, image.id)) {
+            return;
+        }
+        const UniqueFd store_lock = lock_store(store, LockKind::shared, true);
+        if (!make_missing_trees(store, trees, image.id, log) ||
+            !take_image(image, store, mapping, image.id)) {
+            refuse_missing_tree(image);
+        }
+        return;
+    }
+    const Archive archive = open_archive(image.name);
+    if (take_known_file(image, store, mapping, archive)) {
+        return;
+    }
+    remove_stale_images(store, mapping);
+    const std::string key = known_file_key(archive.status);
+    const UniqueFd tars = store.open_directory(store.fd(), "tars");
+    const ImportLock lock{tars.get(), key};
+    const UniqueFd store_lock = lock_store(store, LockKind::shared, true);
+    if (take_known_file(image, store, mapping, archive)) {
+        return; // by another start while this one waited
+    }
+    const auto known = archive.can_be_known ? find_known_file(store, key, archive.status) : std::nullopt;
+    if (known && make_missing_trees(store, trees, known->id, log) &&
+        take_known_file(image, store, mapping, archive)) {
+        return;
+    }
+    const std::int64_t now = ::time(nullptr);
+    const NewImage made = import_archive({archive.file.get(), archive.size}, image.name, store, mapping, log);
+    if (archive.can_be_known) {
+        put_known_file(store, key, {made.id, now, boot_id()});
+    }
+    if (!take_image(image, store, mapping, made.id)) {
+        refuse_missing_tree(image);
+    }
+    image.unsynced = true;
+    image.is_new = made.is_new;
+}
+
+Imported import_image(const std::string& source, const std::string& name, const Store& store,
+                      const TreeMapping& trees, const Log& log) {
+    Image image = identify_image(
+        source == "-" || source.find('/') != std::string::npos ? source : "./" + source, nullptr);
+    if (image.kind != ImageKind::tree) {
+        throw UsageError(source,
+                         "a directory that is a root file system is used where it is, without an import",
+                         "to keep a copy: tar -C DIR -c . | sandbox import - NAME");
+    }
+    Imported result;
+    provide_tree(image, store, trees, log);
+    result.was_there = !image.is_new;
+    result.id = image.id;
+    const auto used = use_image_if_exists(store, image.id);
+    if (!name.empty()) {
+        result.names = {name};
+    }
+    for (const std::string& own : name.empty() && used ? used->record.names : std::vector<std::string>{}) {
+        if (const auto canonical = canonical_image_name(own);
+            canonical && own.find(':') != std::string::npos) {
+            result.names.push_back(*canonical);
         }
     }
-    image.layers = {*tree};
+    if (result.names.empty()) {
+        const auto from_path = source == "-" ? std::nullopt : image_name_from_path(source);
+        if (!from_path) {
+            throw UsageError(source, "the image has no name", "sandbox import " + source + " NAME");
+        }
+        result.names = {*from_path};
+    }
+    sync_store(store);
+    mark_synced(store, image.id);
+    for (const std::string& each : result.names) {
+        put_image_name(store, each, image.id);
+    }
+    return result;
+}
+
+void sync_store(const Store& store) {
+    check(::syncfs(store.fd()), "write to the disk", store.path());
+}
+
+void mark_synced(const Store& store, const std::string& id) {
+    for (const auto& [key, file] : list_known_files(store)) {
+        if (file.id == id && !file.boot.empty()) {
+            put_known_file(store, key, {file.id, file.imported_at, {}});
+        }
+    }
 }
 
 } // namespace sandbox

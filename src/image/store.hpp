@@ -3,12 +3,14 @@
 //
 //   ROOT/version                 the layout's number
 //   ROOT/scaffold                empty mount points: the lowest layer of every overlay, so that an image
-//   without
-//                                /etc/resolv.conf, say, needs nothing written when a sandbox starts
-//   ROOT/tars/KEY                an archive file that was imported, by what stat(2) says of it: its layer
-//   ROOT/layers/SHA256/MAP/root  a tree, by the digest of its uncompressed tar and the kind of id map
+//                                without /etc/resolv.conf, say, needs nothing written when a sandbox starts
+//   ROOT/names/NAME              the id of a stored image; "/" of its name is "+"
+//   ROOT/images/HEX              an image's record (base/image_record.hpp), by its id; locked by who uses it
+//   ROOT/tars/KEY                the id of the image in an archive file, by what stat(2) says of the file
+//   ROOT/layers/SHA256/MAP/root  a layer's tree, by the digest of its uncompressed tar and the kind of map
 //   ROOT/filters/KEY             a seccomp profile that was compiled, by what stat(2) says of it
-//   ROOT/tmp/NAME                an import under way; whoever holds its lock is alive
+//   ROOT/tmp/NAME                an import under way, whose maker holds its lock, or what is to be removed
+//   ROOT/lock                    see image/catalog.hpp
 //   ROOT/runs/MAP/N              upper and work of a running sandbox, recycled; locked while in use
 #pragma once
 

@@ -38,6 +38,14 @@ std::uint64_t handled_rights(long abi) {
     return rights;
 }
 
+void allow_beneath(int rules, int directory, std::uint64_t rights) {
+    landlock_path_beneath_attr beneath{};
+    beneath.parent_fd = directory;
+    beneath.allowed_access = rights;
+    check(::syscall(SYS_landlock_add_rule, rules, LANDLOCK_RULE_PATH_BENEATH, &beneath, 0),
+          "add a Landlock rule");
+}
+
 } // namespace
 
 void enter_root(const std::string& directory) {
@@ -51,7 +59,7 @@ void enter_root(const std::string& directory) {
     check(::chdir("/"), "enter", directory);
 }
 
-bool landlock_restrict(bool writable_root) {
+bool landlock_restrict(bool writable_root, std::span<const int> readable) {
     const long abi = ::syscall(SYS_landlock_create_ruleset, nullptr, 0, LANDLOCK_CREATE_RULESET_VERSION);
     if (abi < 1) {
         return false;
@@ -62,12 +70,11 @@ bool landlock_restrict(bool writable_root) {
         ::syscall(SYS_landlock_create_ruleset, &attributes, sizeof attributes, 0), "make Landlock rules"))};
     if (writable_root) {
         const UniqueFd root{check(::open("/", O_PATH | O_DIRECTORY | O_CLOEXEC), "open", "/")};
-        landlock_path_beneath_attr beneath{};
-        beneath.parent_fd = root.get();
-        beneath.allowed_access =
-            attributes.handled_access_fs & ~static_cast<std::uint64_t>(LANDLOCK_ACCESS_FS_EXECUTE);
-        check(::syscall(SYS_landlock_add_rule, rules.get(), LANDLOCK_RULE_PATH_BENEATH, &beneath, 0),
-              "add a Landlock rule");
+        allow_beneath(rules.get(), root.get(),
+                      attributes.handled_access_fs & ~std::uint64_t{LANDLOCK_ACCESS_FS_EXECUTE});
+    }
+    for (const int directory : readable) {
+        allow_beneath(rules.get(), directory, LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR);
     }
     check(::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "set no_new_privs");
     check(::syscall(SYS_landlock_restrict_self, rules.get(), 0), "apply Landlock rules");

@@ -2,6 +2,7 @@
 // Walls that the helper programs put around themselves before they read hostile input.
 #pragma once
 
+#include <span>
 #include <string>
 
 namespace sandbox {
@@ -13,8 +14,9 @@ void enter_root(const std::string& directory);
 
 /// Landlock (landlock(7)): handles every right the running kernel knows, and allows none, so no file can be
 /// opened, made or changed by path from now on. Where `writable_root` is set, files below "/" may be.
+/// @param readable open directories below which files and directories may be opened for reading
 /// @return false where the kernel has no Landlock; then nothing has changed
-bool landlock_restrict(bool writable_root);
+bool landlock_restrict(bool writable_root, std::span<const int> readable = {});
 
 /// Landlock: no connection any more to an abstract unix socket that a process outside made. unix(7);
 /// landlock(7), "LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET".

@@ -48,22 +48,16 @@ UniqueFd open_to_empty(int dir_fd, const char* name) {
     return directory;
 }
 
-DirStream open_stream(int dir_fd, const std::string& name) {
-    UniqueFd own{check(::openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), "read", name)};
-    DirStream stream{::fdopendir(own.get())};
-    if (!stream) {
-        throw_errno(errno, "read", name);
-    }
-    (void)own.release(); // the stream owns it now
-    return stream;
-}
-
 class Remover {
   public:
     explicit Remover(int top) : top_(top) {}
 
-    void empty(int dir_fd, const std::string& name, int depth) {
-        const DirStream stream = open_stream(dir_fd, name);
+    void empty(UniqueFd directory, const std::string& name, int depth) {
+        const DirStream stream{::fdopendir(directory.get())};
+        if (!stream) {
+            throw_errno(errno, "read", name);
+        }
+        const int dir_fd = directory.release(); // the stream owns it now
         bool writable = false;
         while (const dirent* entry = ::readdir(stream.get())) {
             if (!is_dot(entry->d_name)) {
@@ -112,7 +106,7 @@ class Remover {
                 }
             }
         }
-        empty(open_to_empty(dir_fd, name).get(), name, depth + 1);
+        empty(open_to_empty(dir_fd, name), name, depth + 1);
     }
 
     int top_;
@@ -125,7 +119,9 @@ void remove_tree_content(int dir_fd, const std::string& name_for_errors) {
     // What descend() moves up may be passed by the running readdir(3): go round until nothing is left.
     Remover remover{dir_fd};
     do {
-        remover.empty(dir_fd, name_for_errors, 0);
+        constexpr int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
+        remover.empty(UniqueFd{check(::openat(dir_fd, ".", flags), "read", name_for_errors)}, name_for_errors,
+                      0);
     } while (!is_empty_directory(dir_fd, "."));
 }
 

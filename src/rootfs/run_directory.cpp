@@ -7,11 +7,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <ctime>
+
 #include "base/error.hpp"
 #include "base/files.hpp"
-#include "base/process.hpp"
-#include "base/text.hpp"
 #include "idmap/mapped_process.hpp"
+#include "image/catalog.hpp"
 #include "linux/tree.hpp"
 
 namespace sandbox {
@@ -38,6 +39,11 @@ void remove_volatile_mark(int dir_fd) {
     (void)::unlinkat(dir_fd, volatile_mark, 0);
     (void)::unlinkat(dir_fd, "work/work/incompat/volatile", AT_REMOVEDIR);
     (void)::unlinkat(dir_fd, "work/work/incompat", AT_REMOVEDIR);
+}
+
+bool is_clean(int run_directory) {
+    return !exists(run_directory, "work/work/incompat") && !exists(run_directory, "copy") &&
+           is_empty_directory(run_directory, "upper");
 }
 
 /// Moved aside under a new name, for later removal.
@@ -91,11 +97,18 @@ bool RunDirectory::take(const std::string& name) {
     if (::flock(directory.get(), LOCK_EX | LOCK_NB) < 0) {
         return false;
     }
+    struct stat held {};
+    struct stat named {};
+    check(::fstat(directory.get(), &held), "look at", name);
+    if (::fstatat(kind_.get(), name.c_str(), &named, AT_SYMLINK_NOFOLLOW) < 0 ||
+        named.st_ino != held.st_ino) {
+        return false; // moved aside between the two calls
+    }
     directory_ = std::move(directory);
     if (!exists(directory_.get(), "work")) {
         make_parts();
     }
-    if (is_clean()) {
+    if (is_clean(directory_.get())) {
         return true;
     }
     set_aside(kind_.get(), name);
@@ -113,11 +126,6 @@ void RunDirectory::make_parts() {
         // Whatever the caller's umask: the upper's mode is that of the root inside.
         check(::fchmodat(directory_.get(), part, mode, 0), "set the mode of", part);
     }
-}
-
-bool RunDirectory::is_clean() const {
-    return !exists(directory_.get(), "work/work/incompat") && !exists(directory_.get(), "copy") &&
-           is_empty_directory(directory_.get(), "upper");
 }
 
 void RunDirectory::clean() {
@@ -143,20 +151,22 @@ void remove_dead_runs(const Store& store, const Mapping& mapping) {
     remove_mapped_tree(kind.get(), dead_name, mapping);
 }
 
-void copy_tree(const std::string& layer, const RunDirectory& directory, const Mapping& mapping) {
-    Pipe messages = make_pipe();
-    SpawnRequest request;
-    request.path = "/bin/cp";
-    request.arguments = {"cp", "-a", "--reflink=auto", "--", layer, directory.path() + "/copy"};
-    request.environment = {"LC_ALL=C"};
-    request.fds = {{messages.write.get(), 2}};
-    const ChildProcess child = spawn_mapped(request, mapping);
-    messages.write.reset();
-    const std::string said = read_all(messages.read.get(), request.path, 16 << 20);
-    if (wait_for(child) != 0) {
-        throw Error(layer, "cannot be copied: " + printable(trim(said.substr(0, said.find('\n')))),
-                    "--storage overlay or fuse needs no copy");
+unsigned prune_runs(const Store& store, const Mapping& mapping) {
+    constexpr int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+    unsigned dead = 0;
+    for (const std::string& key : entries_of(store.fd(), "runs")) {
+        const UniqueFd kind{check(::openat(store.fd(), ("runs/" + key).c_str(), flags), "open", key)};
+        for (const std::string& name : entries_of(kind.get(), ".")) {
+            const UniqueFd run{name == dead_name ? -1 : ::openat(kind.get(), name.c_str(), flags)};
+            if (run.valid() && ::flock(run.get(), LOCK_EX | LOCK_NB) == 0 && exists(run.get(), "work") &&
+                !is_clean(run.get())) {
+                set_aside(kind.get(), name);
+            }
+        }
+        dead += static_cast<unsigned>(entries_of(kind.get(), dead_name).size());
+        remove_mapped_tree(kind.get(), dead_name, mapping);
     }
+    return dead;
 }
 
 } // namespace sandbox

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "base/unique_fd.hpp"
 #include "idmap/mapping.hpp"
@@ -33,7 +34,6 @@ class RunDirectory {
   private:
     bool take(const std::string& name);
     void make_parts();
-    [[nodiscard]] bool is_clean() const;
 
     UniqueFd kind_;
     UniqueFd directory_;
@@ -45,9 +45,13 @@ class RunDirectory {
 /// Removes what killed runs of this kind of map left behind.
 void remove_dead_runs(const Store& store, const Mapping& mapping);
 
-/// Fills `path`/copy with the uppermost layer's tree, owners and all, sharing blocks where the file system
-/// can (reflink): for hosts where no overlay works. Throws when the copy fails; what it made is removed by
+/// The same for every kind of map; `mapping` has all ids of the caller's range. @return how many there were
+unsigned prune_runs(const Store& store, const Mapping& mapping);
+
+/// Fills `path`/copy with the layers' files, owners and all, sharing blocks where the file system can
+/// (reflink): for hosts where no overlay works. Throws when the copy fails; what it made is removed by
 /// clean().
-void copy_tree(const std::string& layer, const RunDirectory& directory, const Mapping& mapping);
+/// @param layers uppermost first
+void copy_tree(const std::vector<std::string>& layers, const RunDirectory& directory, const Mapping& mapping);
 
 } // namespace sandbox

@@ -10,7 +10,7 @@
 #include "base/error.hpp"
 #include "base/files.hpp"
 #include "base/text.hpp"
-#include "linux/syscalls.hpp"
+#include "rootfs/layered_path.hpp"
 
 namespace sandbox {
 
@@ -19,18 +19,6 @@ namespace {
 /// All digits: an id, or too large to be one; never a name, whatever the image's files say.
 bool is_number(std::string_view text) {
     return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
-}
-
-/// A path inside one layer, opened without blocking on a FIFO and without leaving the layer.
-UniqueFd open_in_layer(const std::string& layer, const std::string& path, int flags) {
-    const UniqueFd root{check(::open(layer.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC), "open", layer)};
-    return UniqueFd{sys::openat2(root.get(), path.c_str(), static_cast<std::uint64_t>(flags), 0,
-                                 RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS)};
-}
-
-/// A character device 0:0 hides what lower layers have. overlayfs.rst, "whiteouts and opaque directories".
-bool is_whiteout(const struct stat& status) {
-    return S_ISCHR(status.st_mode) && status.st_rdev == 0;
 }
 
 } // namespace
@@ -96,32 +84,16 @@ ResolvedUser resolve_user(std::string_view text, const std::vector<PasswdEntry>&
 
 std::optional<std::string> read_image_file(const std::vector<std::string>& layers, const std::string& path,
                                            std::size_t limit) {
-    for (const std::string& layer : layers) {
-        // O_NONBLOCK: a FIFO in a file's place must not hold us up.
-        const UniqueFd file = open_in_layer(layer, path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
-        if (!file.valid() && errno == ENOENT) {
-            continue;
-        }
-        struct stat status {};
-        if (!file.valid() || ::fstat(file.get(), &status) < 0 || !S_ISREG(status.st_mode)) {
-            return std::nullopt;
-        }
-        return read_all(file.get(), "the image's /" + path, limit);
+    const UniqueFd file = open_in_layers(layers, path, O_RDONLY);
+    struct stat status {};
+    if (!file.valid() || ::fstat(file.get(), &status) < 0 || !S_ISREG(status.st_mode)) {
+        return std::nullopt;
     }
-    return std::nullopt;
+    return read_all(file.get(), "the image's /" + path, limit);
 }
 
 bool image_has(const std::vector<std::string>& layers, const std::string& path) {
-    for (const std::string& layer : layers) {
-        const UniqueFd file = open_in_layer(layer, path, O_PATH);
-        struct stat status {};
-        if (!file.valid() && errno == ENOENT) {
-            continue;
-        }
-        // Any other failure (a file or a whiteout in a parent's place, a loop) hides what lower layers have.
-        return file.valid() && ::fstat(file.get(), &status) == 0 && !is_whiteout(status);
-    }
-    return false;
+    return open_in_layers(layers, path, O_PATH).valid();
 }
 
 } // namespace sandbox

@@ -37,8 +37,8 @@ struct ResolvedUser {
 ResolvedUser resolve_user(std::string_view text, const std::vector<PasswdEntry>& users,
                           const std::vector<GroupEntry>& groups);
 
-/// A file of the image at `path` (relative to its root), read from the uppermost layer that has it; links are
-/// followed inside the layer only. Missing, not a regular file, or hidden by a whiteout: nothing.
+/// A file of the image at `path` (relative to its root), as layered_path.hpp finds it. Missing, or not a
+/// regular file: nothing.
 /// @param limit in bytes; a larger file is a UsageError
 std::optional<std::string> read_image_file(const std::vector<std::string>& layers, const std::string& path,
                                            std::size_t limit = 1 << 20);

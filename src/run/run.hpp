@@ -2,6 +2,8 @@
 // The parent's side of a sandbox: start it, watch over it, end it.
 #pragma once
 
+#include <signal.h>
+
 #include <chrono>
 #include <functional>
 #include <optional>
@@ -32,8 +34,9 @@ class LaunchError : public Error {
 };
 
 struct RunLimits {
-    std::optional<std::chrono::nanoseconds> timeout; ///< then SIGTERM to the command
+    std::optional<std::chrono::nanoseconds> timeout; ///< then the stop signal to the command
     std::chrono::nanoseconds kill_after{};           ///< later still, SIGKILL to everything
+    int stop_signal = SIGTERM;                       ///< what SIGTERM becomes on its way in
 };
 
 /// What is being run, and by which rules. References must outlive the run.

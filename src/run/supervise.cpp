@@ -154,7 +154,7 @@ class Supervisor {
         } else if (number == SIGTSTP) {
             stop_with_sandbox();
         } else {
-            send(number);
+            send(number == SIGTERM ? request_.limits.stop_signal : number);
         }
     }
 
@@ -171,8 +171,8 @@ class Supervisor {
         send(SIGCONT);
     }
 
-    /// As timeout(1): SIGTERM to the command first, with SIGCONT lest it be stopped; then an end to
-    /// everything.
+    /// As timeout(1): SIGTERM (or what the image wants for it) to the command first, with SIGCONT lest it be
+    /// stopped; then an end to everything.
     void time_out() {
         std::uint64_t expirations = 0;
         (void)!::read(timer_.get(), &expirations, sizeof expirations);
@@ -183,7 +183,7 @@ class Supervisor {
             return;
         }
         timed_out_ = true;
-        send(SIGTERM);
+        send(request_.limits.stop_signal);
         send(SIGCONT);
         arm(timer_, request_.limits.kill_after);
     }

@@ -45,7 +45,7 @@ la_ssize_t ArchiveInput::read(archive* reader, void* self, const void** block) n
     }
 }
 
-void throw_archive_error(archive* reader, std::string_view entry) {
+void throw_archive_error(archive* reader, std::string_view entry, std::string_view last) {
     if (::archive_errno(reader) == ENOMEM) {
         throw std::bad_alloc{};
     }
@@ -56,7 +56,11 @@ void throw_archive_error(archive* reader, std::string_view entry) {
                             ::strcasestr(text, "no progress is possible") != nullptr)) {
         throw_ends_early(entry);
     }
-    throw_damaged(text != nullptr ? text : "", entry);
+    std::string detail = text != nullptr ? text : "";
+    if (entry.empty() && !last.empty()) {
+        detail += (detail.empty() ? "after " : ", after ") + shorten(last);
+    }
+    throw_damaged(detail, entry);
 }
 
 void throw_ends_early(std::string_view entry) {

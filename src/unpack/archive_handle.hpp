@@ -43,7 +43,8 @@ class ArchiveInput {
 
 /// Throws what libarchive has to say as UsageError: that the archive ends early, or that it is damaged.
 /// @param entry the entry at fault, or empty
-[[noreturn]] void throw_archive_error(archive* reader, std::string_view entry);
+/// @param last where there is no entry at fault: the last one that was good, or empty
+[[noreturn]] void throw_archive_error(archive* reader, std::string_view entry, std::string_view last = {});
 
 /// The one message for a file that ends before its content does.
 [[noreturn]] void throw_ends_early(std::string_view entry);

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Decompression: zlib for gzip, libarchive for the rest.
+// Which decompressor a file asks for, what they share, and libarchive's filters.
 #include "unpack/decompress.hpp"
 
 #include <archive_entry.h>
 
-#include <new>
+#include <algorithm>
+#include <array>
 
 #include "base/error.hpp"
 #include "unpack/limits.hpp"
@@ -13,80 +14,80 @@ namespace sandbox::unpack {
 
 namespace {
 
-constexpr std::byte gzip_magic_0{0x1f};
-constexpr std::byte gzip_magic_1{0x8b};
+bool starts_with(std::span<const std::byte> bytes, std::initializer_list<unsigned> magic) {
+    return bytes.size() >= magic.size() &&
+           std::equal(magic.begin(), magic.end(), bytes.begin(), [](unsigned wanted, std::byte byte) {
+               return std::byte{static_cast<unsigned char>(wanted)} == byte;
+           });
+}
+
+/// A frame, or a skippable one, as parallel compressors put first. RFC 8878, 3.1.1 and 3.1.2.
+bool is_zstd(std::span<const std::byte> bytes) {
+    const bool skippable = bytes.size() >= 4 && (bytes[0] & std::byte{0xf0}) == std::byte{0x50} &&
+                           starts_with(bytes.subspan(1), {0x2a, 0x4d, 0x18});
+    return skippable || starts_with(bytes, {0x28, 0xb5, 0x2f, 0xfd});
+}
 
 } // namespace
 
-GzipSource::GzipSource(ByteSource& source) : source_(source), output_(limits::block_bytes) {
-    // 16: a gzip header is wanted, and its trailer compared. zlib.h, "inflateInit2".
-    if (::inflateInit2(&stream_, 16 + MAX_WBITS) != Z_OK) {
-        throw std::bad_alloc{};
+std::unique_ptr<ByteSource> open_decompressor(ByteSource& source, std::span<const std::byte> first) {
+    if (starts_with(first, {0x1f, 0x8b})) {
+        return std::make_unique<GzipSource>(source);
     }
+    if (is_zstd(first)) {
+        return std::make_unique<ZstdSource>(source);
+    }
+    if (starts_with(first, {0xfd, '7', 'z', 'X', 'Z', 0})) {
+        return std::make_unique<XzSource>(source);
+    }
+    return std::make_unique<FilterSource>(source);
 }
 
-GzipSource::~GzipSource() {
-    (void)::inflateEnd(&stream_); // fails only for a stream that was never made
+std::unique_ptr<ByteSource> open_decompressed(FileSource& file) {
+    const std::span<const std::byte> first = file.peek();
+    if (first.empty()) {
+        throw UsageError({}, "the file is empty",
+                         "IMAGE is a root file system's tar, a directory that holds one, or host");
+    }
+    return open_decompressor(file, first);
 }
 
-/// Makes sure that there is input. @return false at the end of the file
-bool GzipSource::refill() {
-    if (stream_.avail_in == 0) {
-        const std::span<const std::byte> bytes = source_.next();
-        // zlib's interface predates const; it does not write there.
-        stream_.next_in = reinterpret_cast<unsigned char*>(const_cast<std::byte*>(bytes.data()));
-        stream_.avail_in = static_cast<unsigned>(bytes.size());
+DecompressingSource::DecompressingSource(ByteSource& source)
+    : source_(source), output_(limits::block_bytes) {}
+
+bool DecompressingSource::refill() {
+    if (input_.empty() && !input_ended_) {
+        input_ = source_.next();
+        input_ended_ = input_.empty();
     }
-    return stream_.avail_in > 0;
+    return !input_.empty();
 }
 
-/// After a member: whether another one follows. Anything else there (padding) is not looked at, as in
-/// gzip(1).
-bool GzipSource::next_member() {
-    if (!refill() || static_cast<std::byte>(*stream_.next_in) != gzip_magic_0) {
-        return false;
-    }
-    if (::inflateReset(&stream_) != Z_OK) {
-        throw std::bad_alloc{};
-    }
-    return true;
-}
-
-void GzipSource::inflate_some() {
-    if (!refill()) {
-        throw_ends_early({});
-    }
-    const int result = ::inflate(&stream_, Z_NO_FLUSH);
-    if (result == Z_STREAM_END) {
-        in_member_ = false;
-    } else if (result == Z_MEM_ERROR) {
-        throw std::bad_alloc{};
-    } else if (result != Z_OK && result != Z_BUF_ERROR) {
-        throw_damaged(stream_.msg != nullptr ? stream_.msg : "", {});
-    }
-}
-
-std::span<const std::byte> GzipSource::next() {
-    stream_.next_out = output_.data();
-    stream_.avail_out = static_cast<unsigned>(output_.size());
-    while (!ended_ && stream_.avail_out > 0) {
-        if (in_member_) {
-            inflate_some();
-        } else {
-            in_member_ = next_member();
-            ended_ = !in_member_;
+std::span<const std::byte> DecompressingSource::next() {
+    std::size_t filled = 0;
+    unsigned idle = 0;
+    while (!ended_ && filled < output_.size()) {
+        const bool more = refill();
+        const std::size_t before = input_.size();
+        const std::size_t got = decompress(std::span{output_}.subspan(filled));
+        filled += got;
+        idle = more && got == 0 && input_.size() == before ? idle + 1 : 0;
+        if (idle > 2) { // whatever the library makes of it, this does not go on for ever
+            throw_damaged("the decompressor does not go on", {});
+        }
+        if (!more && got == 0) {
+            end_of_input();
+            ended_ = true;
         }
     }
-    return {reinterpret_cast<const std::byte*>(output_.data()), output_.size() - stream_.avail_out};
+    return {output_.data(), filled};
 }
 
-FilterSource::FilterSource(ByteSource& source) : input_(source), reader_(make_reader()) {
+FilterSource::FilterSource(ByteSource& source) : source_(source), input_(source), reader_(make_reader()) {
     archive* const reader = reader_.get();
     // A filter that libarchive was built without answers ARCHIVE_WARN and would run a program: which the
     // system-call filter refuses.
     (void)::archive_read_support_filter_bzip2(reader);
-    (void)::archive_read_support_filter_xz(reader);
-    (void)::archive_read_support_filter_zstd(reader);
     (void)::archive_read_support_filter_lz4(reader);
     (void)::archive_read_support_filter_lzma(reader);
     (void)::archive_read_support_filter_lzip(reader);
@@ -125,18 +126,6 @@ std::span<const std::byte> FilterSource::next() {
 void FilterSource::fail() {
     input_.rethrow();
     throw_archive_error(reader_.get(), {});
-}
-
-std::unique_ptr<ByteSource> open_decompressed(FileSource& file) {
-    const std::span<const std::byte> first = file.peek();
-    if (first.empty()) {
-        throw UsageError({}, "the file is empty",
-                         "IMAGE is a root file system's tar, a directory that holds one, or host");
-    }
-    if (first.size() >= 2 && first[0] == gzip_magic_0 && first[1] == gzip_magic_1) {
-        return std::make_unique<GzipSource>(file);
-    }
-    return std::make_unique<FilterSource>(file);
 }
 
 } // namespace sandbox::unpack

@@ -75,8 +75,8 @@ std::string shorten(std::string_view name) {
 }
 
 bool keeps_attribute(std::string_view name) noexcept {
-    constexpr std::array<std::string_view, 3> steering = {"user.overlay.", "user.fuseoverlayfs.",
-                                                          "user.containers."};
+    constexpr std::array<std::string_view, 4> steering = {"user.overlay.", "user.fuseoverlayfs.",
+                                                          "user.containers.", "user.sandbox."};
     if (name == "security.capability") {
         return true;
     }

@@ -27,8 +27,8 @@ std::string shorten(std::string_view name);
 
 /// Whether an extended attribute of this name is set on files. Kept are user.* and security.capability. Not
 /// kept is what would steer an overlay (user.overlay.*, user.fuseoverlayfs.*, user.containers.*:
-/// fuse-overlayfs and containers/storage read those), and what the host's kernel or its modules give a
-/// meaning (trusted.*, other security.*, system.posix_acl_*). xattr(7).
+/// fuse-overlayfs and containers/storage read those) or tell of owners (user.sandbox.*), and what the host's
+/// kernel or its modules give a meaning (trusted.*, other security.*, system.posix_acl_*). xattr(7).
 bool keeps_attribute(std::string_view name) noexcept;
 
 } // namespace sandbox::unpack

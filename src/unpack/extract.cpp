@@ -7,14 +7,18 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdio>
 #include <cstring>
+#include <utility>
 
 #include "base/error.hpp"
+#include "base/unpack_report.hpp"
 #include "unpack/archive_handle.hpp"
 #include "unpack/entry_error.hpp"
 #include "unpack/entry_path.hpp"
 #include "unpack/limits.hpp"
 #include "unpack/tree_writer.hpp"
+#include "unpack/whiteouts.hpp"
 
 namespace sandbox::unpack {
 
@@ -28,6 +32,11 @@ bool is_usable(archive* reader, int result) {
     }
     const char* const text = ::archive_error_string(reader);
     return text != nullptr && std::strstr(text, "can't be converted") != nullptr;
+}
+
+/// A block that is all zeros is left out, and becomes a hole: a bomb of zeros takes no disk.
+bool is_zeros(const char* bytes, std::size_t size) {
+    return bytes[0] == 0 && std::memcmp(bytes, bytes + 1, size - 1) == 0;
 }
 
 void write_at(int fd, const void* data, std::size_t size, std::int64_t offset, const std::string& path) {
@@ -44,10 +53,22 @@ void write_at(int fd, const void* data, std::size_t size, std::int64_t offset, c
     }
 }
 
+std::string octal(mode_t mode) {
+    char text[8];
+    (void)std::snprintf(text, sizeof text, "%o", mode);
+    return text;
+}
+
 class Extractor {
   public:
-    Extractor(TarStream& tar, TreeWriter& tree, const IdMaps& ids)
-        : tar_(tar), input_(tar), tree_(tree), ids_(ids), single_(ids.single()), reader_(make_reader()) {}
+    Extractor(TarStream& tar, TreeWriter& tree, const IdMaps& ids, Whiteouts* whiteouts)
+        : tar_(tar),
+          input_(tar),
+          tree_(tree),
+          ids_(ids),
+          single_(ids.single()),
+          whiteouts_(whiteouts),
+          reader_(make_reader()) {}
 
     ExtractSummary run() {
         open();
@@ -69,7 +90,7 @@ class Extractor {
     }
 
     archive_entry* next_entry() {
-        path_.clear(); // a failure now is not the last entry's
+        last_path_ = std::exchange(path_, {}); // a failure now is not the last entry's
         archive_entry* entry = nullptr;
         const int result = ::archive_read_next_header(reader_.get(), &entry);
         if (result == ARCHIVE_EOF) {
@@ -91,7 +112,7 @@ class Extractor {
             throw UsageError({}, "not a tar archive in any compression known",
                              "IMAGE is a root file system's tar, a directory that holds one, or host");
         }
-        throw_archive_error(reader_.get(), path_);
+        throw_archive_error(reader_.get(), path_, last_path_);
     }
 
     /// libarchive takes the end of the file for the end of the archive. A file cut off just before a header
@@ -113,6 +134,9 @@ class Extractor {
         path_ = clean_path(name, name, "name");
         if (path_.empty() && ::archive_entry_filetype(entry) != AE_IFDIR) {
             throw UsageError(shorten(name), "the archive's root entry is not a directory");
+        }
+        if (whiteouts_ != nullptr && whiteouts_->take(path_)) {
+            return;
         }
         if (const char* const target = ::archive_entry_hardlink(entry)) {
             // Data that comes with a link (pax allows it) is not written: it would go to a file that another
@@ -165,8 +189,10 @@ class Extractor {
             if (!is_usable(reader_.get(), result)) {
                 fail();
             }
-            write_at(fd, data, size, offset, path_);
-            end = std::max(end, offset + static_cast<std::int64_t>(size));
+            if (size < limits::hole_bytes || !is_zeros(static_cast<const char*>(data), size)) {
+                write_at(fd, data, size, offset, path_);
+                end = std::max(end, offset + static_cast<std::int64_t>(size));
+            }
         }
         // A hole at the end has no block.
         if (::archive_entry_size(entry) != end) {
@@ -180,6 +206,11 @@ class Extractor {
         Attributes result;
         result.mode = ::archive_entry_perm(entry) & 07777;
         if (single_) {
+            if (owner != 0 || group != 0) {
+                result.extended.emplace_back(
+                    owner_attribute,
+                    std::to_string(owner) + ':' + std::to_string(group) + ':' + octal(result.mode));
+            }
             result.mode &= ~static_cast<mode_t>((owner != 0 ? S_ISUID : 0) | (group != 0 ? S_ISGID : 0));
         } else {
             result.owner = static_cast<uid_t>(mapped(ids_.users, owner, "owner"));
@@ -228,15 +259,17 @@ class Extractor {
     TreeWriter& tree_;
     const IdMaps& ids_;
     bool single_ = false;
+    Whiteouts* whiteouts_;
     ArchiveReader reader_; ///< after input_, which it reads from to its end
     ExtractSummary summary_;
-    std::string path_; ///< the entry at hand, cleaned
+    std::string path_;      ///< the entry at hand, cleaned; empty while the next one's header is read
+    std::string last_path_; ///< the one before it
 };
 
 } // namespace
 
-ExtractSummary extract(TarStream& tar, TreeWriter& tree, const IdMaps& ids) {
-    const ExtractSummary summary = Extractor{tar, tree, ids}.run();
+ExtractSummary extract(TarStream& tar, TreeWriter& tree, const IdMaps& ids, Whiteouts* whiteouts) {
+    const ExtractSummary summary = Extractor{tar, tree, ids, whiteouts}.run();
     tree.finish();
     return summary;
 }

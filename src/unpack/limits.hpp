@@ -29,11 +29,29 @@ constexpr std::size_t directory_name_bytes = std::size_t{256} << 20;
 /// Bytes of one extended attribute's value: XATTR_SIZE_MAX in linux/limits.h.
 constexpr std::size_t attribute_bytes = 65536;
 
+/// Bytes of zeros in one piece that are not written, but left as a hole.
+constexpr std::size_t hole_bytes = 4096;
+
+/// Stretches of data in a sparse file that an export tells apart; what follows is written with its holes as
+/// zeros.
+constexpr std::size_t sparse_ranges = 65536;
+
+/// Layers of one export: more than any overlay has. fs/overlayfs/params.h, OVL_MAX_STACK.
+constexpr unsigned layers = 512;
+
+/// What liblzma may take: xz -9 in one thread, and several threads with blocks of their own besides. lzma_mt,
+/// lzma/container.h.
+constexpr std::uint64_t xz_bytes = std::uint64_t{256} << 20;
+constexpr std::uint64_t xz_threads_bytes = std::uint64_t{192} << 20;
+
 /// Bytes of address space. xz -9 takes 65 MiB, zstd --long=27 takes 128 MiB, the directory list at its limits
 /// some 500 MiB.
 constexpr unsigned long long address_space = 1ULL << 30;
 
+/// Of each thread besides the first.
+constexpr std::size_t thread_stack_bytes = std::size_t{2} << 20;
+
 /// Bytes read or inflated at a time.
-constexpr std::size_t block_bytes = std::size_t{128} << 10;
+constexpr std::size_t block_bytes = std::size_t{256} << 10;
 
 } // namespace sandbox::unpack::limits

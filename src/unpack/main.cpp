@@ -1,24 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
-// sandbox-unpack: unpacks a root-filesystem tar that a stranger made. Run by sandbox only.
+// sandbox-unpack: unpacks an archive that a stranger made, and packs trees into one. Run by sandbox only.
 //
-//   sandbox-unpack extract DIR    fd 0: the archive    fd 3: the report pipe (base/unpack_report.hpp)
-#include <fcntl.h>
+//   sandbox-unpack import DIR    fd 0: the archive, or an OCI layout's directory
+//                                fd 3: the report pipe (base/unpack_report.hpp)
+//   sandbox-unpack export N      fd 1: the new tar     fd 3: the same
+//                                from fd 4 on: N layers, uppermost first
 #include <locale.h>
-#include <unistd.h>
+#include <sys/utsname.h>
 
+#include <functional>
 #include <new>
+#include <numeric>
+#include <optional>
 #include <string_view>
+#include <vector>
 
 #include "base/error.hpp"
 #include "base/files.hpp"
-#include "base/unique_fd.hpp"
+#include "base/text.hpp"
 #include "unpack/confine.hpp"
-#include "unpack/extract.hpp"
+#include "unpack/export.hpp"
 #include "unpack/id_map.hpp"
+#include "unpack/import.hpp"
+#include "unpack/limits.hpp"
 #include "unpack/report.hpp"
-#include "unpack/root_check.hpp"
 #include "unpack/source.hpp"
-#include "unpack/tree_writer.hpp"
 
 namespace sandbox::unpack {
 namespace {
@@ -30,30 +36,32 @@ void set_utf8_locale() {
     }
 }
 
-UnpackDone extract_into(const std::string& directory, Report& report) {
+UnpackDone import_into(const std::string& directory, Report& report) {
     // What needs the host's files comes first.
     set_utf8_locale();
     Sha256 hash;
-    const IdMaps ids = read_id_maps();
+    struct utsname host {};
+    check(::uname(&host), "ask for", "this machine's kind");
+    const Surroundings surroundings{read_id_maps(), host.machine};
     confine(directory);
 
     // From here on nothing outside the directory can be reached; only now is the archive read.
-    UniqueFd root{check(::open("/", O_PATH | O_DIRECTORY | O_CLOEXEC), "open", "/")};
-    TreeWriter tree{UniqueFd{check(::fcntl(root.get(), F_DUPFD_CLOEXEC, 0), "duplicate", "/")},
-                    !ids.single()};
-    FileSource file{archive_fd, [&report](std::uint64_t total) { report.progress(total); }};
-    const std::unique_ptr<ByteSource> bytes = open_decompressed(file);
-    TarStream tar{*bytes, hash};
-    const ExtractSummary summary = extract(tar, tree, ids);
-
-    check_root_filesystem(root.get());
-    return {hash.finish(), summary.entries, summary.devices, tar.total()};
+    return import_image(archive_fd, hash, surroundings, report);
 }
 
-int run(const std::string& directory) {
+UnpackDone export_from(int count) {
+    std::vector<int> layers(static_cast<std::size_t>(count));
+    std::iota(layers.begin(), layers.end(), first_layer_fd);
+    Sha256 before_the_walls; // libcrypto makes itself ready with the host's files at hand
+    confine_export(layers);
+    const ExportSummary summary = export_layers(layers, STDOUT_FILENO);
+    return {summary.digest, summary.entries, 0, summary.bytes};
+}
+
+int run(const std::function<UnpackDone(Report&)>& work) {
     Report report{report_fd};
     try {
-        report.done(extract_into(directory, report));
+        report.done(work(report));
         return 0;
     } catch (const Error& error) {
         report.failed({error.object(), error.reason(), error.hint()});
@@ -66,13 +74,19 @@ int run(const std::string& directory) {
 }
 
 int start(int argc, char** argv) {
-    if (argc != 3 || std::string_view{argv[1]} != "extract") {
-        write_all(STDERR_FILENO, "sandbox-unpack: usage: sandbox-unpack extract DIR (run by sandbox)\n",
-                  "stderr");
-        return 1;
+    const std::string_view mode = argc == 3 ? argv[1] : "";
+    if (mode == "import") {
+        keep_only_own_descriptors();
+        return run([&](Report& report) { return import_into(argv[2], report); });
     }
-    keep_only_own_descriptors();
-    return run(argv[2]);
+    const auto layers = mode == "export" ? parse_number(argv[2], limits::layers) : std::nullopt;
+    if (layers && *layers > 0) {
+        keep_export_descriptors(static_cast<int>(*layers));
+        return run([&](Report&) { return export_from(static_cast<int>(*layers)); });
+    }
+    write_all(STDERR_FILENO,
+              "sandbox-unpack: usage: sandbox-unpack import DIR, or export N (run by sandbox)\n", "stderr");
+    return 1;
 }
 
 } // namespace

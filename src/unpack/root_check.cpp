@@ -64,11 +64,6 @@ void check_root_filesystem(int root_fd) {
     if (looks_like_root(root_fd)) {
         return;
     }
-    if (exists(root_fd, "manifest.json") ||
-        (exists(root_fd, "oci-layout") && (exists(root_fd, "index.json") || exists(root_fd, "blobs")))) {
-        throw UsageError({}, "is an OCI or docker archive, not a root-filesystem tar",
-                         "make one with 'podman export' or 'docker export' of a container of that image");
-    }
     const std::string only = only_entry(root_fd);
     const UniqueFd below{
         only.empty() ? -1 : ::openat(root_fd, only.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)};

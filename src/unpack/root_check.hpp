@@ -5,7 +5,7 @@
 namespace sandbox::unpack {
 
 /// Throws UsageError when the directory holds nothing of a root filesystem (bin, sbin, usr, lib, etc, ...),
-/// with a hint about what it seems to be instead: an OCI or docker archive, or a root one directory down.
+/// with a hint where it holds a root one directory down.
 void check_root_filesystem(int root_fd);
 
 } // namespace sandbox::unpack

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reading the archive's file, and hashing the tar in it.
+// Reading the archive's file, and hashing what is in it.
 #include "unpack/source.hpp"
 
 #include <openssl/crypto.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <cstring>
-#include <new>
 #include <utility>
 
 #include "base/error.hpp"
@@ -16,12 +16,39 @@
 namespace sandbox::unpack {
 
 FileSource::FileSource(int fd, OnRead on_read)
-    : fd_(fd), on_read_(std::move(on_read)), buffer_(limits::block_bytes) {}
+    : fd_(fd), on_read_(std::move(on_read)), buffer_(limits::block_bytes) {
+    struct stat status {};
+    check(::fstat(fd, &status), "look at the archive");
+    may_wait_ = !S_ISREG(status.st_mode);
+    if (may_wait_) {
+        cancelled_ = UniqueFd{check(::eventfd(0, EFD_CLOEXEC), "make an eventfd")};
+    }
+}
+
+void FileSource::cancel() noexcept {
+    if (may_wait_) {
+        (void)::eventfd_write(cancelled_.get(), 1); // fails only when it is readable already
+    }
+}
+
+/// Whoever feeds a pipe may take its time, also when the archive has long been found to be bad.
+void FileSource::wait_for_bytes() const {
+    pollfd wanted[] = {{fd_, POLLIN, 0}, {cancelled_.get(), POLLIN, 0}};
+    while (::poll(wanted, 2, -1) < 0) {
+        check(errno == EINTR ? 0 : -1, "wait for the archive");
+    }
+    if (wanted[1].revents != 0) {
+        throw Error("the archive", "is not wanted any more");
+    }
+}
 
 void FileSource::fill() {
     size_ = 0;
     // Whole blocks, though a pipe gives less at a time: the first must hold enough to tell the compression.
     while (size_ < buffer_.size()) {
+        if (may_wait_) {
+            wait_for_bytes();
+        }
         const ssize_t got = ::read(fd_, buffer_.data() + size_, buffer_.size() - size_);
         if (got < 0 && errno == EINTR) {
             continue;
@@ -77,32 +104,6 @@ std::string Sha256::finish() {
         text += digits[digest[i] & 15];
     }
     return text;
-}
-
-std::span<const std::byte> TarStream::next() {
-    const std::span<const std::byte> bytes = source_.next();
-    hash_.update(bytes);
-    total_ += bytes.size();
-    remember_tail(bytes);
-    return bytes;
-}
-
-void TarStream::drain() {
-    while (!next().empty()) {
-    }
-}
-
-void TarStream::remember_tail(std::span<const std::byte> bytes) noexcept {
-    const std::span<const std::byte> end = bytes.last(std::min(bytes.size(), record));
-    const std::size_t kept = std::min(tail_size_, record - end.size());
-    std::memmove(tail_.data(), tail_.data() + tail_size_ - kept, kept);
-    std::copy(end.begin(), end.end(), tail_.begin() + static_cast<std::ptrdiff_t>(kept));
-    tail_size_ = kept + end.size();
-}
-
-bool TarStream::ends_in_zeros() const noexcept {
-    return tail_size_ == record &&
-           std::all_of(tail_.begin(), tail_.end(), [](std::byte byte) { return byte == std::byte{0}; });
 }
 
 } // namespace sandbox::unpack

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // From the archive's descriptor to the bytes of the tar in it: read, decompress, hash.
 //
-//   FileSource -> GzipSource or FilterSource -> TarStream -> the tar reader (extract.cpp)
+//   FileSource -> a decompressor (decompress.hpp) -> TarStream (tar_stream.hpp) -> the tar reader
+//   (extract.cpp)
 //
-// Each stage owns nothing of its neighbours and is used by one thread at a time, so that a stage and those
-// before it can move to a thread of their own with a queue of blocks between.
+// Each stage owns nothing of its neighbours and is used by one thread at a time: TarStream runs those before
+// it in a thread of their own.
 #pragma once
 
 #include <openssl/evp.h>
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -17,6 +17,8 @@
 #include <span>
 #include <string>
 #include <vector>
+
+#include "base/unique_fd.hpp"
 
 namespace sandbox::unpack {
 
@@ -30,6 +32,10 @@ class ByteSource {
 
     /// The next block, valid until the next call; empty at the end, and ever after. Throws Error.
     virtual std::span<const std::byte> next() = 0;
+
+    /// From another thread: a next() that waits for input, and each later one, may throw instead of waiting
+    /// on.
+    virtual void cancel() noexcept {}
 };
 
 /// A file or pipe from its current position; the descriptor stays the caller's.
@@ -41,14 +47,18 @@ class FileSource final : public ByteSource {
     FileSource(int fd, OnRead on_read);
 
     std::span<const std::byte> next() override;
+    void cancel() noexcept override;
 
     /// The first block without taking it; only before the first next(). Empty for an empty file.
     std::span<const std::byte> peek();
 
   private:
     void fill();
+    void wait_for_bytes() const;
 
     int fd_;
+    bool may_wait_ = false; ///< a pipe or the like
+    UniqueFd cancelled_;    ///< an eventfd, readable after cancel()
     OnRead on_read_;
     std::vector<std::byte> buffer_;
     std::size_t size_ = 0;
@@ -76,36 +86,8 @@ class Sha256 {
     std::unique_ptr<EVP_MD_CTX, FreeContext> context_;
 };
 
-/// The uncompressed bytes of a file: gzip by GzipSource, others by FilterSource. Throws UsageError for an
-/// empty file. @param file must outlive the result
+/// The uncompressed bytes of a file, by the decompressor that its first bytes ask for. Throws UsageError for
+/// an empty file. @param file must outlive the result
 std::unique_ptr<ByteSource> open_decompressed(FileSource& file);
-
-/// Passes on the uncompressed tar and knows its digest: the "diff_id" of a layer. OCI image specification,
-/// config.md, "Layer DiffID".
-class TarStream final : public ByteSource {
-  public:
-    TarStream(ByteSource& source, Sha256& hash) noexcept : source_(source), hash_(hash) {}
-
-    std::span<const std::byte> next() override;
-
-    /// Reads what the tar reader left: the digest covers all bytes, those after the end marker too.
-    void drain();
-
-    [[nodiscard]] std::uint64_t total() const noexcept { return total_; }
-
-    /// Whether the last block of 512 bytes so far is zero, as a tar's end marker is. tar(5).
-    [[nodiscard]] bool ends_in_zeros() const noexcept;
-
-  private:
-    static constexpr std::size_t record = 512;
-
-    void remember_tail(std::span<const std::byte> bytes) noexcept;
-
-    ByteSource& source_;
-    Sha256& hash_;
-    std::uint64_t total_ = 0;
-    std::array<std::byte, record> tail_{};
-    std::size_t tail_size_ = 0;
-};
 
 } // namespace sandbox::unpack

@@ -22,41 +22,83 @@ namespace {
 
 constexpr std::uint64_t beneath = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
 
+/// Descriptors of open directories at most; real trees are not deeper.
+constexpr std::size_t most_open = 40;
+
+/// In place of a time: that of a directory which no entry names.
+constexpr timespec unnamed{0, -1};
+
+bool is_later(const timespec& a, const timespec& b) {
+    return a.tv_sec != b.tv_sec ? a.tv_sec > b.tv_sec : a.tv_nsec > b.tv_nsec;
+}
+
 UniqueFd open_directory(int root, const std::string& path, std::uint64_t extra) {
     return UniqueFd{sys::openat2(root, path.empty() ? "." : path.c_str(), O_DIRECTORY | extra, 0, beneath)};
 }
 
 } // namespace
 
-TreeWriter::TreeWriter(UniqueFd root, bool keep_owners) noexcept
-    : root_(std::move(root)), keep_owners_(keep_owners) {}
+TreeWriter::TreeWriter(UniqueFd root, bool keep_owners) : root_(std::move(root)), keep_owners_(keep_owners) {
+    // What a default ACL on the store's own directory gives to files made in it is none of the image's.
+    // acl(5)
+    const UniqueFd directory = open_directory(root_.get(), {}, O_RDONLY);
+    check_entry(directory.get(), "open", "/");
+    if (::fremovexattr(directory.get(), "system.posix_acl_default") < 0 && errno != ENODATA &&
+        errno != ENOTSUP) {
+        throw_entry_error(errno, "remove the default ACL of", "/");
+    }
+    remember_time({}, unnamed);
+}
 
-/// The directory that `path` lies in; valid until the next call.
-int TreeWriter::open_parent(const std::string& path) {
+/// Closes the open directories that are not `directory` or above it.
+void TreeWriter::leave_all_but(std::string_view directory) {
+    const auto is_above = [directory](const std::string& path) {
+        return path.empty() || (directory.starts_with(path) &&
+                                (directory.size() == path.size() || directory[path.size()] == '/'));
+    };
+    while (!open_.empty() && !is_above(open_.back().path)) {
+        open_.pop_back();
+    }
+}
+
+void TreeWriter::keep_open(std::string path, UniqueFd fd) {
+    struct stat status {};
+    check_entry(::fstat(fd.get(), &status), "look at the directory", path);
+    if (open_.size() == most_open) {
+        open_.erase(open_.begin());
+    }
+    open_.push_back({std::move(path), std::move(fd), (status.st_mode & S_ISGID) != 0});
+}
+
+/// The directory that `path` lies in; valid until the next call. None below it is open from here on, so that
+/// what is made in it may take the place of any.
+const TreeWriter::OpenDirectory& TreeWriter::open_parent(const std::string& path) {
     const std::string_view parent = split_path(path).parent;
-    if (open_fd_.valid() && open_path_ == parent) {
-        return open_fd_.get();
+    leave_all_but(parent);
+    if (open_.empty() || open_.back().path != parent) {
+        const std::string wanted{parent};
+        UniqueFd fd = open_directory(root_.get(), wanted, O_PATH);
+        if (!fd.valid() && errno == ENOENT) {
+            make_missing(path, wanted);
+            fd = open_directory(root_.get(), wanted, O_PATH);
+        }
+        check_entry(fd.get(), "open its directory", path);
+        keep_open(wanted, std::move(fd));
     }
-    const std::string wanted{parent};
-    UniqueFd fd = open_directory(root_.get(), wanted, O_PATH);
-    if (!fd.valid() && errno == ENOENT) {
-        make_missing(path, wanted);
-        fd = open_directory(root_.get(), wanted, O_PATH);
-    }
-    open_fd_.reset(check_entry(fd.release(), "open its directory", path));
-    open_path_ = wanted;
-    return open_fd_.get();
+    return open_.back();
 }
 
 void TreeWriter::make_missing(const std::string& path, std::string_view directory) {
     UniqueFd at = open_directory(root_.get(), {}, O_PATH);
     check_entry(at.get(), "open the root", path);
-    while (!directory.empty()) {
-        const std::string name{directory.substr(0, directory.find('/'))};
-        directory.remove_prefix(std::min(name.size() + 1, directory.size()));
+    for (std::size_t end = 0; end < directory.size(); ++end) {
+        const std::size_t begin = end;
+        end = std::min(directory.find('/', begin), directory.size());
+        const std::string name{directory.substr(begin, end - begin)};
         UniqueFd next = open_directory(at.get(), name, O_PATH);
         if (!next.valid() && errno == ENOENT) {
             check_entry(::mkdirat(at.get(), name.c_str(), 0755), "make a directory above it", path);
+            remember_time(std::string{directory.substr(0, end)}, unnamed);
             next = open_directory(at.get(), name, O_PATH);
         }
         check_entry(next.get(), "open a directory above it", path);
@@ -75,82 +117,103 @@ void TreeWriter::make_way(int parent, const std::string& leaf, const std::string
     remove_tree(parent, leaf);
 }
 
-UniqueFd TreeWriter::make_or_open_directory(const std::string& path) {
+TreeWriter::Born TreeWriter::born_in(const OpenDirectory& parent, mode_t mode) const noexcept {
+    // Set-id bits come after the content and the owner, both of which take them away. chown(2), write(2)
+    return {!parent.gives_group, mode & ~static_cast<mode_t>(S_ISUID | S_ISGID)};
+}
+
+/// @param born set to what a new directory has; one that was there before has nothing of what is wanted
+UniqueFd TreeWriter::make_or_open_directory(const std::string& path, mode_t mode, Born& born) {
+    born = {false, static_cast<mode_t>(-1)};
     if (path.empty()) {
+        leave_all_but(path);
         return UniqueFd{check_entry(open_directory(root_.get(), {}, O_RDONLY).release(), "open", "/")};
     }
-    const int parent = open_parent(path);
+    const OpenDirectory& parent = open_parent(path);
+    const int at = parent.fd.get();
     const std::string leaf{split_path(path).leaf};
-    if (::mkdirat(parent, leaf.c_str(), 0700) < 0) {
+    if (::mkdirat(at, leaf.c_str(), mode & 01777) < 0) {
         if (errno != EEXIST) {
             throw_entry_error(errno, "make the directory", path);
         }
-        UniqueFd existing = open_directory(parent, leaf, O_RDONLY);
+        UniqueFd existing = open_directory(at, leaf, O_RDONLY);
         if (existing.valid()) {
             return existing;
         }
         if (errno != ENOTDIR && errno != ELOOP) {
             throw_entry_error(errno, "open the directory", path);
         }
-        make_way(parent, leaf, path);
-        check_entry(::mkdirat(parent, leaf.c_str(), 0700), "make the directory", path);
+        make_way(at, leaf, path);
+        check_entry(::mkdirat(at, leaf.c_str(), mode & 01777), "make the directory", path);
     }
-    return UniqueFd{
-        check_entry(open_directory(parent, leaf, O_RDONLY).release(), "open the directory", path)};
+    born = born_in(parent, mode);
+    if (parent.gives_group) {
+        born.mode |= S_ISGID; // handed down. mkdir(2)
+    }
+    return UniqueFd{check_entry(open_directory(at, leaf, O_RDONLY).release(), "open the directory", path)};
 }
 
 void TreeWriter::make_directory(const std::string& path, const Attributes& attributes) {
-    UniqueFd directory = make_or_open_directory(path);
-    apply(directory.get(), path, attributes);
+    Born born;
+    UniqueFd directory = make_or_open_directory(path, attributes.mode, born);
+    apply(directory.get(), path, attributes, born);
     remember_time(path, attributes.modified);
     // What is in it comes next, as a rule.
-    open_fd_ = std::move(directory);
-    open_path_ = path;
+    if (path.empty()) {
+        open_.clear();
+    }
+    leave_all_but(split_path(path).parent);
+    keep_open(path, std::move(directory));
 }
 
 void TreeWriter::make_file(const std::string& path, const Attributes& attributes,
                            const std::function<void(int fd)>& write_content) {
-    const int parent = open_parent(path);
+    const OpenDirectory& parent = open_parent(path);
+    const int at = parent.fd.get();
+    const Born born = born_in(parent, attributes.mode);
     const std::string leaf{split_path(path).leaf};
     constexpr int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
-    int fd = ::openat(parent, leaf.c_str(), flags, 0600);
+    int fd = ::openat(at, leaf.c_str(), flags, born.mode);
     if (fd < 0 && errno == EEXIST) {
-        make_way(parent, leaf, path);
-        fd = ::openat(parent, leaf.c_str(), flags, 0600);
+        make_way(at, leaf, path);
+        fd = ::openat(at, leaf.c_str(), flags, born.mode);
     }
     const UniqueFd file{check_entry(fd, "create", path)};
     write_content(file.get());
-    apply(file.get(), path, attributes);
+    apply(file.get(), path, attributes, born);
+    note_time(attributes.modified);
     const timespec times[2] = {attributes.modified, attributes.modified};
     check_entry(::futimens(file.get(), times), "set its time", path);
 }
 
 void TreeWriter::make_symlink(const std::string& path, const std::string& target,
                               const Attributes& attributes) {
-    const int parent = open_parent(path);
+    const OpenDirectory& parent = open_parent(path);
+    const int at = parent.fd.get();
     const std::string leaf{split_path(path).leaf};
-    int result = ::symlinkat(target.c_str(), parent, leaf.c_str());
+    int result = ::symlinkat(target.c_str(), at, leaf.c_str());
     if (result < 0 && errno == EEXIST) {
-        make_way(parent, leaf, path);
-        result = ::symlinkat(target.c_str(), parent, leaf.c_str());
+        make_way(at, leaf, path);
+        result = ::symlinkat(target.c_str(), at, leaf.c_str());
     }
     check_entry(result, "make the symbolic link", path);
     apply_by_name(parent, leaf, path, attributes);
 }
 
 void TreeWriter::make_fifo(const std::string& path, const Attributes& attributes) {
-    const int parent = open_parent(path);
+    const OpenDirectory& parent = open_parent(path);
+    const int at = parent.fd.get();
     const std::string leaf{split_path(path).leaf};
-    int result = ::mkfifoat(parent, leaf.c_str(), 0600);
+    int result = ::mkfifoat(at, leaf.c_str(), 0600);
     if (result < 0 && errno == EEXIST) {
-        make_way(parent, leaf, path);
-        result = ::mkfifoat(parent, leaf.c_str(), 0600);
+        make_way(at, leaf, path);
+        result = ::mkfifoat(at, leaf.c_str(), 0600);
     }
     check_entry(result, "make the FIFO", path);
     apply_by_name(parent, leaf, path, attributes);
     // Follows links, as chmod(2) has it; but this is the FIFO just made. After chown, which takes set-id
     // bits.
-    check_entry(::fchmodat(parent, leaf.c_str(), attributes.mode, 0), "set its mode", path);
+    check_entry(::fchmodat(at, leaf.c_str(), attributes.mode, 0), "set its mode", path);
 }
 
 void TreeWriter::make_hardlink(const std::string& path, const std::string& existing) {
@@ -173,7 +236,7 @@ void TreeWriter::make_hardlink(const std::string& path, const std::string& exist
     if (S_ISDIR(there.st_mode)) {
         refuse("a directory");
     }
-    const int parent = open_parent(path);
+    const int parent = open_parent(path).fd.get();
     const std::string leaf{split_path(path).leaf};
     // Flags 0: a symbolic link is linked itself, not what it leads to. linkat(2).
     int result = ::linkat(from.get(), from_leaf.c_str(), parent, leaf.c_str(), 0);
@@ -190,11 +253,14 @@ void TreeWriter::make_hardlink(const std::string& path, const std::string& exist
 }
 
 /// Owner, mode, extended attributes: in this order, since chown(2) takes away set-id bits and capabilities.
-void TreeWriter::apply(int fd, const std::string& path, const Attributes& attributes) const {
-    if (keep_owners_) {
+void TreeWriter::apply(int fd, const std::string& path, const Attributes& attributes,
+                       const Born& born) const {
+    if (keep_owners_ && !(born.owned && attributes.owner == 0 && attributes.group == 0)) {
         check_entry(::fchown(fd, attributes.owner, attributes.group), "set its owner", path);
     }
-    check_entry(::fchmod(fd, attributes.mode), "set its mode", path);
+    if (born.mode != attributes.mode) {
+        check_entry(::fchmod(fd, attributes.mode), "set its mode", path);
+    }
     for (const auto& [name, value] : attributes.extended) {
         const int result = ::fsetxattr(fd, name.c_str(), value.data(), value.size(), 0);
         // Not every filesystem has them (tmpfs has no user.* before Linux 6.6), and tar(1) goes on as well.
@@ -206,17 +272,19 @@ void TreeWriter::apply(int fd, const std::string& path, const Attributes& attrib
 }
 
 /// As apply(), for what cannot be opened: symbolic links have no mode, FIFOs get theirs later.
-void TreeWriter::apply_by_name(int parent, const std::string& leaf, const std::string& path,
+void TreeWriter::apply_by_name(const OpenDirectory& parent, const std::string& leaf, const std::string& path,
                                const Attributes& attributes) const {
-    if (keep_owners_) {
-        check_entry(::fchownat(parent, leaf.c_str(), attributes.owner, attributes.group, AT_SYMLINK_NOFOLLOW),
+    const int at = parent.fd.get();
+    if (keep_owners_ && (parent.gives_group || attributes.owner != 0 || attributes.group != 0)) {
+        check_entry(::fchownat(at, leaf.c_str(), attributes.owner, attributes.group, AT_SYMLINK_NOFOLLOW),
                     "set its owner", path);
     }
     const timespec times[2] = {attributes.modified, attributes.modified};
-    check_entry(::utimensat(parent, leaf.c_str(), times, AT_SYMLINK_NOFOLLOW), "set its time", path);
+    check_entry(::utimensat(at, leaf.c_str(), times, AT_SYMLINK_NOFOLLOW), "set its time", path);
 }
 
 void TreeWriter::remember_time(const std::string& path, timespec modified) {
+    note_time(modified);
     if (directory_times_.insert_or_assign(path, modified).second) {
         directory_name_bytes_ += path.size();
         if (directory_times_.size() > limits::directories ||
@@ -228,9 +296,16 @@ void TreeWriter::remember_time(const std::string& path, timespec modified) {
     }
 }
 
+void TreeWriter::note_time(timespec modified) noexcept {
+    if (is_later(modified, newest_)) {
+        newest_ = modified;
+    }
+}
+
 void TreeWriter::finish() {
-    open_fd_.reset();
-    for (const auto& [path, modified] : directory_times_) {
+    open_.clear();
+    for (const auto& [path, remembered] : directory_times_) {
+        const timespec modified = remembered.tv_nsec == unnamed.tv_nsec ? newest_ : remembered;
         const UniqueFd directory = open_directory(root_.get(), path, O_RDONLY);
         if (!directory.valid()) {
             if (errno == ENOENT || errno == ENOTDIR || errno == ELOOP) {

@@ -31,13 +31,15 @@ struct Attributes {
 ///
 /// A path that passes through a symbolic link is an error: parents are opened with openat2(2) and
 /// RESOLVE_NO_SYMLINKS. What is there under the same name gives way, a directory with all that is in it,
-/// unless both are directories. Missing parents are made, mode 0755. Errors are SystemError and UsageError
-/// and name the path. The caller has CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_FOWNER and CAP_FSETID over the tree
-/// (and CAP_SETFCAP for file capabilities), and nobody else writes to it meanwhile.
+/// unless both are directories. Missing parents are made, mode 0755. A file is made with the owner, mode and
+/// group that it shall have where that can be, and nothing is set twice: system calls are most of an import's
+/// time. Errors are SystemError and UsageError and name the path. The caller has CAP_CHOWN, CAP_DAC_OVERRIDE,
+/// CAP_FOWNER and CAP_FSETID over the tree (and CAP_SETFCAP for file capabilities), its umask is 0, and
+/// nobody else writes to it meanwhile.
 class TreeWriter {
   public:
     /// @param keep_owners false where only one id exists: everything then belongs to the caller
-    TreeWriter(UniqueFd root, bool keep_owners) noexcept;
+    TreeWriter(UniqueFd root, bool keep_owners);
 
     void make_directory(const std::string& path, const Attributes& attributes);
 
@@ -52,23 +54,41 @@ class TreeWriter {
     /// A second name for what is already there under `existing`, which must not be a directory.
     void make_hardlink(const std::string& path, const std::string& existing);
 
-    /// Sets the times of the directories, which making files in them has changed. Once, last.
+    /// Sets the times of the directories, which making files in them has changed. Once, last. One that no
+    /// entry names gets the newest of the archive's: the same archive gives the same tree whenever it is
+    /// unpacked.
     void finish();
 
   private:
-    int open_parent(const std::string& path);
+    /// A directory on the way to the last entry. Entries come in the order of a walk, as a rule.
+    struct OpenDirectory {
+        std::string path;
+        UniqueFd fd;
+        bool gives_group = false; ///< its set-group-id bit is on: what is made in it gets its group. mkdir(2)
+    };
+    /// What a new file has already without being told.
+    struct Born {
+        bool owned = false; ///< belongs to id 0 of both kinds
+        mode_t mode = 0;
+    };
+
+    const OpenDirectory& open_parent(const std::string& path);
+    void leave_all_but(std::string_view directory);
+    void keep_open(std::string path, UniqueFd fd);
     void make_missing(const std::string& path, std::string_view directory);
     void make_way(int parent, const std::string& leaf, const std::string& path);
-    UniqueFd make_or_open_directory(const std::string& path);
-    void apply(int fd, const std::string& path, const Attributes& attributes) const;
-    void apply_by_name(int parent, const std::string& leaf, const std::string& path,
+    UniqueFd make_or_open_directory(const std::string& path, mode_t mode, Born& born);
+    [[nodiscard]] Born born_in(const OpenDirectory& parent, mode_t mode) const noexcept;
+    void apply(int fd, const std::string& path, const Attributes& attributes, const Born& born) const;
+    void apply_by_name(const OpenDirectory& parent, const std::string& leaf, const std::string& path,
                        const Attributes& attributes) const;
     void remember_time(const std::string& path, timespec modified);
+    void note_time(timespec modified) noexcept;
 
     UniqueFd root_;
     bool keep_owners_ = false;
-    std::string open_path_; ///< the directory that open_fd_ is; entries of one directory come together
-    UniqueFd open_fd_;
+    std::vector<OpenDirectory> open_; ///< each below the one before it
+    timespec newest_{};               ///< of all files and directories
     std::unordered_map<std::string, timespec> directory_times_;
     std::size_t directory_name_bytes_ = 0;
 };

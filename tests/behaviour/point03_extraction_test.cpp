@@ -45,6 +45,15 @@ class Extraction : public SandboxTest {
             } -> path() / "root";
     }
 
+    /// However fast the disk is: stopped for longer than the bar waits.
+    static void hold_up_the_import() {
+        pid_t unpack = -1;
+        ASSERT_TRUE(eventually([&] { return (unpack = find_descendant("sandbox-unpack")) > 0; }));
+        ASSERT_EQ(::kill(unpack, SIGSTOP), 0);
+        std::this_thread::sleep_for(milliseconds{1300});
+        ASSERT_EQ(::kill(unpack, SIGCONT), 0);
+    }
+
     /// A file of its own whose times lie far enough back for the cache.
     std::string settled_copy(const std::string& image) {
         const fs::path copy = scratch() / "settled.tar";
@@ -269,15 +278,26 @@ TEST_F(Extraction, IsDoneByAConfinedProcessOfItsOwnSlow) {
 TEST_F(Extraction, ALongImportShowsItsProgressOnATerminalSlow) {
     REQUIRE_IMAGE(image, "debian.tar");
     Terminal terminal{sandbox_command({"run", image, "echo", "done"}), with_store({})};
-    pid_t unpack = -1;
-    ASSERT_TRUE(eventually([&] { return (unpack = find_descendant("sandbox-unpack")) > 0; }));
-    // However fast the disk is: held up for longer than the bar waits.
-    ASSERT_EQ(::kill(unpack, SIGSTOP), 0);
-    std::this_thread::sleep_for(milliseconds{1300});
-    ASSERT_EQ(::kill(unpack, SIGCONT), 0);
+    hold_up_the_import();
     EXPECT_TRUE(terminal.expect("debian.tar  ["));
+    EXPECT_TRUE(terminal.expect(" MB of "));
+    EXPECT_TRUE(terminal.expect(" MB/s  "));
+    EXPECT_TRUE(terminal.expect(" left"));
+    EXPECT_TRUE(terminal.expect("\r\x1b[K")) << "wiped before the command has the terminal";
     EXPECT_TRUE(terminal.expect("done", seconds{60}));
     EXPECT_EQ(terminal.wait(), 0);
+}
+
+TEST_F(Extraction, CtrlCAtTheProgressBarWipesItAndLeavesNothingSlow) {
+    REQUIRE_IMAGE(image, "debian.tar");
+    Terminal terminal{sandbox_command({"run", image, "echo", "done"}), with_store({})};
+    hold_up_the_import();
+    EXPECT_TRUE(terminal.expect(" left"));
+    terminal.send("\x03");
+    EXPECT_EQ(terminal.wait(), 130);
+    EXPECT_TRUE(terminal.screen().ends_with("\r\x1b[K")) << terminal.screen();
+    EXPECT_TRUE(leftovers_in_store().empty());
+    EXPECT_FALSE(fs::exists(store() / "layers") && !layers().empty()) << "a half image";
 }
 
 TEST_F(Extraction, AnImportWithoutATerminalSaysNothing) {

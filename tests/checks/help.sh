@@ -50,7 +50,14 @@ answers "--volume SRC:DST" help run
 answers "usage: sandbox shell" help shell
 answers "usage: sandbox shell" shell --help
 answers "usage: sandbox doctor" help doctor
+answers "usage: sandbox export" help export
+answers "--output FILE" export --help
 answers "usage: sandbox help" help help
+answers "usage: sandbox import" import --help
+answers "--name NAME" help import
+answers "usage: sandbox images" help images
+answers "usage: sandbox rmi" rmi --help
+answers "usage: sandbox prune" help prune
 answers "sandbox 0." --version
 
 refuses "frobnicate: no such command" frobnicate
@@ -58,6 +65,14 @@ refuses "no such command" help frobnicate
 refuses "--netwrok: no such option" run --netwrok none host true
 refuses "no image is named" run
 refuses "no command is named" run host
+refuses "no file is named" import
+refuses "no image is named" rmi
+refuses "--volume: means nothing to rmi" rmi --volume /a:/b x
+refuses "--name: means nothing to run" run --name x host true
+refuses "no image is named" export
+refuses "one image at a time" export a.tar b.tar
+refuses "no such image" export /nonexistent.tar
+refuses "--output: means nothing to run" run -o FILE host true
 refuses "no such image" run /nonexistent.tar true
 refuses "\\\\x1b" $'\e[2J'
 

@@ -15,7 +15,15 @@ problem() {
 
 # "-v --volume", one a line, in the order of the text.
 options_of_help() {
-    "$sandbox" help run | sed -nE 's/^ +((-.), )?(--[a-z0-9-]+).*/\2 \3/p'
+    "$sandbox" help "$1" | sed -nE 's/^ +((-.), )?(--[a-z0-9-]+).*/\2 \3/p'
+}
+
+# Those of every command, sorted.
+all_options() {
+    local command
+    for command in $(commands_of_help); do
+        options_of_help "$command"
+    done | sort -u
 }
 
 # From ".It Fl v , Fl -volume Ar SRC ..." of the sections of options. One option may have several lines, for the forms
@@ -38,9 +46,10 @@ same() {
         "$(diff <(echo "$told") <(echo "$written"))"
 }
 
-same "options" "$(options_of_help)" "$(options_of_page)"
+same "options" "$(all_options)" "$(options_of_page | sort)"
+same "order of the options of run" "$(options_of_help run)" "$(options_of_page | grep -xF -f <(options_of_help run))"
 same "commands of the synopsis" "$(commands_of_help)" "$(commands_of_page)"
 same "commands described" "$(commands_of_help)" "$(described_commands)"
 
-echo "$(options_of_help | wc -l) options, $problems problems"
+echo "$(all_options | wc -l) options, $problems problems"
 [ "$problems" -eq 0 ]

@@ -2,10 +2,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Writes the first inputs of every fuzz target: seeds.py DIRECTORY makes DIRECTORY/TARGET/N."""
 
+import bz2
+import gzip
+import io
 import ipaddress
+import lzma
 import os
 import struct
 import sys
+import tarfile
 
 GUEST, GUEST6 = "10.0.2.15", "fd00::15"
 
@@ -167,6 +172,29 @@ RESOLV_CONF = (
 )
 
 
+def tar(form):
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=form) as archive:
+        for name, kind, target in (("bin", tarfile.DIRTYPE, ""), ("bin/sh", tarfile.REGTYPE, ""),
+                                   ("bin/ash", tarfile.SYMTYPE, "sh"), ("bin/again", tarfile.LNKTYPE, "bin/sh"),
+                                   ("fifo", tarfile.FIFOTYPE, ""), ("null", tarfile.CHRTYPE, ""),
+                                   ("d" * 90 + "/" + "f" * 90, tarfile.REGTYPE, ""), ("../out", tarfile.REGTYPE, "")):
+            entry = tarfile.TarInfo(name)
+            entry.type, entry.linkname, entry.mode, entry.mtime = kind, target, 0o4755, 1700000000
+            if form == tarfile.PAX_FORMAT:
+                entry.pax_headers = {"SCHILY.xattr.user.note": "value", "mtime": "1700000000.25"}
+            content = b"content" * 100 if kind == tarfile.REGTYPE else b""
+            entry.size = len(content)
+            archive.addfile(entry, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+def archives():
+    for form in (tarfile.USTAR_FORMAT, tarfile.PAX_FORMAT, tarfile.GNU_FORMAT):
+        plain = tar(form)
+        yield from (plain, gzip.compress(plain, mtime=0), bz2.compress(plain), lzma.compress(plain))
+
+
 def chosen(choice, texts):
     return [bytes([choice]) + text.encode() for text in texts]
 
@@ -182,6 +210,7 @@ SEEDS = {
     "policy": POLICY,
     "resolv_conf": RESOLV_CONF,
     "subid": SUBID,
+    "unpack": list(archives()),
     "users": USERS,
 }
 

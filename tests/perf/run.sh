@@ -3,7 +3,7 @@
 # Measures sandbox beside its peers, as a plain user: tables on stdout, one JSON file a table in BUILD/perf.
 set -euo pipefail
 
-usage="usage: tests/perf/run.sh BUILD-DIR [start|import|many|idle|podman|network]...
+usage="usage: tests/perf/run.sh BUILD-DIR [start|import|images|many|idle|podman|network]...
 
 Needs the packages of 'packaging/deps.sh perf' and, in \$SANDBOX_TEST_IMAGES, the images that tests/run.sh makes."
 
@@ -62,6 +62,10 @@ exec unshare --user --map-auto --map-root-user tar -xpf "$image" -C "\$directory
 EOF
     "$pairs" --runs $((runs / 10 + 1)) --json "$results/import.json" \
         'tar -x in a user namespace' "sh $work/tar.sh" 'sandbox run, first' "sh $work/import.sh"
+}
+
+measure_images() {
+    SANDBOX_PERF_RUNS=$((runs / 40 + 1)) "$(dirname "${BASH_SOURCE[0]}")/images.sh" "$build"
 }
 
 count_mounts() { wc -l </proc/self/mounts; }
@@ -138,7 +142,7 @@ measure_network() {
 
 mkdir -p "$results"
 make_tree
-[ $# -gt 0 ] || set -- start import many idle podman network
+[ $# -gt 0 ] || set -- start import images many idle podman network
 for part; do
     "measure_$part"
 done

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The tables of options and commands are sound, and --help tells all of them.
+#include <algorithm>
 #include <set>
 
 #include "base/text.hpp"
@@ -93,8 +94,13 @@ TEST(CommandTable, NamesAreUniqueAndFound) {
 }
 
 TEST(Help, EveryOptionIsThere) {
-    const std::string text = help_text("run");
     for (const Option& option : option_table()) {
+        const auto commands = command_table();
+        const auto taker = std::find_if(commands.begin(), commands.end(), [&option](const Command& command) {
+            return command.kind != CommandKind::help && takes_option(command, option);
+        });
+        ASSERT_NE(taker, commands.end()) << option.name;
+        const std::string text = help_text(taker->name);
         std::string heading = std::string{"--"} + option.name;
         if (option.value == OptionValue::required) {
             heading += std::string{" "} + option.value_name;

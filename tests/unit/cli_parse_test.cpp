@@ -77,12 +77,33 @@ TEST(CommandLine, ArgumentsOfAShellComeAfterADoubleDash) {
     EXPECT_TRUE(contains(hint_of({"shell", "img", "ls"}), "sandbox run img ls"));
 }
 
-TEST(CommandLine, RunNeedsAnImageAndACommand) {
+TEST(CommandLine, RunNeedsAnImage) {
     EXPECT_TRUE(refuses([] { parse({"run"}); }, "run", "no image"));
     EXPECT_TRUE(refuses([] { parse({"run", "--"}); }, "run", "no image"));
     EXPECT_TRUE(refuses([] { parse({"run", "", "cmd"}); }, "run", "no image"));
-    EXPECT_TRUE(refuses([] { parse({"run", "img"}); }, "run img", "no command"));
-    EXPECT_TRUE(refuses([] { parse({"run", "img", "--"}); }, "run img", "no command"));
+}
+
+TEST(CommandLine, WithoutACommandTheImagesOwnIsMeant) {
+    EXPECT_TRUE(parse({"run", "img"}).spec.process.command.empty());
+    EXPECT_TRUE(parse({"run", "img", "--"}).spec.process.command.empty());
+}
+
+TEST(CommandLine, CommandsOfTheStoreTakeWords) {
+    EXPECT_EQ(parse({"import", "a.tar", "name:1"}).words, (Words{"a.tar", "name:1"}));
+    EXPECT_EQ(parse({"import", "--name", "name", "-"}).image_name, "name");
+    EXPECT_EQ(parse({"rmi", "a", "b"}).words, (Words{"a", "b"}));
+    EXPECT_EQ(parse({"rmi", "--", "-a"}).words, (Words{"-a"}));
+    EXPECT_TRUE(parse({"images", "--json"}).spec.json);
+}
+
+TEST(CommandLine, AnOptionOfAnotherCommandIsRefused) {
+    EXPECT_TRUE(refuses([] { parse({"rmi", "--read-only", "a"}); }, "--read-only", "means nothing to rmi"));
+    EXPECT_TRUE(refuses(
+        [] {
+            parse({"run", "--name", "a", "img", "ls"});
+        },
+        "--name", "means nothing to run"));
+    EXPECT_TRUE(refuses([] { parse({"prune", "--json"}); }, "--json", "means nothing to prune"));
 }
 
 TEST(CommandLine, AnEntrypointComesBeforeTheCommandsWords) {

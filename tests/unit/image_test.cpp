@@ -2,7 +2,7 @@
 // The pure parts of the image room: the store's place, digests, the progress line, what IMAGE names.
 #include "image/image.hpp"
 
-#include "image/import.hpp"
+#include "image/catalog.hpp"
 #include "image/progress.hpp"
 #include "support.hpp"
 
@@ -39,15 +39,13 @@ TEST(Digest, IsSha256InLowerCase) {
 }
 
 TEST(TreePath, IsTheDigestsAndTheMaps) {
-    Mapping mapping;
-    mapping.key = "root-0123";
-    EXPECT_EQ(tree_path("sha256:" + std::string(64, 'a'), mapping),
+    EXPECT_EQ(tree_path("sha256:" + std::string(64, 'a'), "root-0123"),
               "layers/" + std::string(64, 'a') + "/root-0123/root");
 }
 
 TEST(Progress, NameShareRateAndTimeLeft) {
     EXPECT_EQ(progress_line("alpine.tar", 50'000'000, 100'000'000, 5),
-              "alpine.tar  [############............] 50 %  10 MB/s  6 s left");
+              "alpine.tar  [#####.....] 50 %  50 MB of 100 MB  10 MB/s  6 s left");
 }
 
 TEST(Progress, ALineNeverPasses79Columns) {
@@ -64,7 +62,13 @@ TEST(Progress, ALineNeverPasses79Columns) {
 TEST(Progress, MoreThanAllIsAllAndNothingIsNone) {
     EXPECT_TRUE(contains(progress_line("a", 200, 100, 1), "] 100 %"));
     EXPECT_TRUE(contains(progress_line("a", 0, 100, 1), "] 0 %"));
-    EXPECT_TRUE(contains(progress_line("a", 0, 0, 0), "] 0 %"));
+    EXPECT_EQ(progress_line("a", 0, 0, 0), "a  0 MB");
+    EXPECT_EQ(progress_line("a", 30'000'000, 0, 2), "a  30 MB  15 MB/s"); // a pipe
+}
+
+TEST(Progress, LongWaitsAreToldInMinutesAndHours) {
+    EXPECT_TRUE(contains(progress_line("a", 1'000'000, 125'000'000, 1), "  2 min 5 s left"));
+    EXPECT_TRUE(contains(progress_line("a", 1'000'000, 12'000'000'000, 1), "  3 h 20 min left"));
 }
 
 TEST(Progress, AHostileNameDoesNotDriveTheTerminal) {
@@ -72,17 +76,17 @@ TEST(Progress, AHostileNameDoesNotDriveTheTerminal) {
 }
 
 TEST(Image, HostIsTheHostsRoot) {
-    const Image image = identify_image("host");
+    const Image image = identify_image("host", nullptr);
     EXPECT_EQ(image.kind, ImageKind::host);
     EXPECT_EQ(image.layers, (std::vector<std::string>{"/"}));
 }
 
 TEST(Image, ADirectoryMustLookLikeARoot) {
     const test::TemporaryDirectory directory;
-    EXPECT_TRUE(
-        refuses([&] { (void)identify_image(directory.path()); }, directory.path(), "no root file system"));
+    EXPECT_TRUE(refuses([&] { (void)identify_image(directory.path(), nullptr); }, directory.path(),
+                        "no root file system"));
     directory.make_directory("usr");
-    const Image image = identify_image(directory.path() + "/");
+    const Image image = identify_image(directory.path() + "/", nullptr);
     EXPECT_EQ(image.kind, ImageKind::directory);
     EXPECT_EQ(image.layers, (std::vector<std::string>{directory.path()}));
 }
@@ -90,13 +94,13 @@ TEST(Image, ADirectoryMustLookLikeARoot) {
 TEST(Image, AFileIsNotReadYet) {
     const test::TemporaryDirectory directory;
     directory.make_file("x.tar", "no tar at all");
-    EXPECT_EQ(identify_image(directory.path() + "/x.tar").kind, ImageKind::tree);
+    EXPECT_EQ(identify_image(directory.path() + "/x.tar", nullptr).kind, ImageKind::tree);
 }
 
 TEST(Image, WhatIsNotThereIsNamed) {
-    EXPECT_TRUE(
-        refuses([] { (void)identify_image("/nonexistent/x.tar"); }, "/nonexistent/x.tar", "no such image"));
-    EXPECT_TRUE(refuses([] { (void)identify_image("/dev/null/x"); }, "/dev/null/x"));
+    EXPECT_TRUE(refuses([] { (void)identify_image("/nonexistent/x.tar", nullptr); }, "/nonexistent/x.tar",
+                        "no such image"));
+    EXPECT_TRUE(refuses([] { (void)identify_image("/dev/null/x", nullptr); }, "/dev/null/x"));
 }
 
 TEST(Store, IsMadeForItsOwnerOnly) {

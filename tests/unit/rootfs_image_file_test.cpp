@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Files of an image, read from outside of it: links, FIFOs and whiteouts of hostile layers.
 #include <sys/sysmacros.h>
+#include <sys/xattr.h>
 
 #include "rootfs/users.hpp"
 #include "support.hpp"
@@ -122,6 +123,31 @@ TEST_F(ImageFile, AnythingCountsAsThere) {
     directory_.make_file("upper/usr/bin/sh", "");
     EXPECT_TRUE(image_has(layers(), "bin/sh"));
     EXPECT_FALSE(image_has(layers(), "bin/bash"));
+}
+
+// As a layer on a merged-/usr distribution has it: /bin is a link of the lowest layer, the program the
+// upper's.
+TEST_F(ImageFile, ALinkLeadsFromOneLayerIntoAnother) {
+    directory_.make_link("lower/bin", "usr/bin");
+    directory_.make_directory("lower/usr");
+    directory_.make_directory("lower/usr/bin");
+    directory_.make_directory("upper/usr");
+    directory_.make_directory("upper/usr/bin");
+    directory_.make_file("upper/usr/bin/sh", "upper");
+    EXPECT_EQ(read("bin/sh"), "upper");
+    directory_.make_link("upper/etc/passwd", "/bin/../bin/./sh");
+    EXPECT_EQ(read("etc/passwd"), "upper");
+}
+
+TEST_F(ImageFile, AnOpaqueDirectoryHidesWhatIsBelow) {
+    directory_.make_file("lower/etc/passwd", "hidden");
+    EXPECT_EQ(read("etc/passwd"), "hidden");
+    const std::string opaque = directory_.path() + "/upper/etc";
+    if (::setxattr(opaque.c_str(), "user.overlay.opaque", "y", 1, 0) < 0) {
+        GTEST_SKIP() << "this file system has no user.* attributes";
+    }
+    EXPECT_FALSE(read("etc/passwd"));
+    EXPECT_FALSE(image_has(layers(), "etc/passwd"));
 }
 
 } // namespace

@@ -5,7 +5,7 @@
 #include <cstring>
 #include <vector>
 
-#include "unpack/source.hpp"
+#include "unpack/tar_stream.hpp"
 
 namespace sandbox::unpack {
 namespace {

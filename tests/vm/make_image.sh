@@ -34,7 +34,7 @@ size=4G
 
 # The first line is the machine, the second what the .deb depends on, the third what the tests use.
 packages=(systemd-sysv udev kmod dbus dbus-user-session libpam-systemd linux-image-cloud-amd64 zstd apparmor login
-    uidmap fuse-overlayfs "libslirp0" "libarchive13$variant" "libglib2.0-0$variant" "libssl3$variant" zlib1g libstdc++6
+    uidmap fuse-overlayfs "libslirp0" "libarchive13$variant" "libglib2.0-0$variant" "libssl3$variant" libisal2 liblzma5 libzstd1 libstdc++6
     iproute2 procps util-linux)
 
 customize=(
