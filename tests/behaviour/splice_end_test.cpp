@@ -23,9 +23,9 @@ TEST_F(Splice, TheOutsideMayEndItsHalfAndGoOnReading) {
 
 TEST_F(Splice, WhatTheCommandWroteLastArrives) {
     for (int i = 0; i < 3; ++i) {
-        PythonServer server{"c, _ = listen().accept(); time.sleep(0.3); say(len(read_all(c)))"};
-        (void)inside("s = connect(sys.argv[1]); s.sendall(b'x' * 1000000); os._exit(0)", {server.port()});
-        EXPECT_EQ(server.answer(), "1000000");
+        PythonServer server{"c, _ = listen().accept(); time.sleep(0.6); say(len(read_all(c)))"};
+        (void)inside("s = connect(sys.argv[1]); s.sendall(b'x' * 5000000); os._exit(0)", {server.port()});
+        EXPECT_EQ(server.answer(), "5000000");
     }
 }
 
