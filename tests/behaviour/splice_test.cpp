@@ -330,11 +330,12 @@ TEST_F(Splice, WithoutNftablesLibslirpTakesOver) {
     // Not the host's loopback, which libslirp does not lead to.
     PythonServer server{R"(
 try: s = listen(own_address())
-except OSError: s = listen(); say('at none')
-else: say('at', s.getsockname()[0]); c, _ = s.accept(); c.sendall(b'welcome')
+except OSError: s = listen(); say('at none .')
+else: say('at ' + s.getsockname()[0] + ' .'); c, _ = s.accept(); c.sendall(b'welcome')
 )"};
-    ASSERT_TRUE(server.process().wait_for_output("at "));
-    const std::string address = lines_of(server.process().out())[1].substr(3);
+    ASSERT_TRUE(server.process().wait_for_output(" ."));
+    const std::string line = lines_of(server.process().out())[1];
+    const std::string address = line.substr(3, line.size() - 5);
     if (address == "none") {
         GTEST_SKIP() << "this host has no address but its loopback";
     }
