@@ -21,12 +21,15 @@ struct Words {
     std::vector<std::string_view> all;
 };
 
+// Each by its link-local address too.
 bool is_gateway(const IpAddress& address) {
-    return address == IpAddress{ipv4_gateway} || address == IpAddress{ipv6_gateway};
+    return address == IpAddress{ipv4_gateway} || address == IpAddress{ipv6_gateway} ||
+           address == parse_ip_address("fe80::2");
 }
 
 bool is_name_server(const IpAddress& address) {
-    return address == IpAddress{ipv4_nameserver} || address == IpAddress{ipv6_nameserver};
+    return address == IpAddress{ipv4_nameserver} || address == IpAddress{ipv6_nameserver} ||
+           address == parse_ip_address("fe80::3");
 }
 
 bool is_named_by_a_block(const std::vector<AllowRule>& rules, const IpAddress& address) {
@@ -56,9 +59,9 @@ void check_question(const Policy& policy, const std::vector<AllowRule>& rules, b
     require(!is_gateway(address) || host_loopback, "the gateway needs --host-loopback");
     const bool is_named = is_named_by_a_block(rules, address);
     require(!address.is_link_local() || is_named || is_name_server(address) ||
-                (host_loopback && address.is_ipv6()),
+                (host_loopback && is_gateway(address)),
             "link-local addresses need a rule");
-    require(rules.empty() || is_named || was_learned || is_name_server(address) || address.is_link_local(),
+    require(rules.empty() || is_named || was_learned || is_name_server(address),
             "with an allow-list, somebody allowed it");
 }
 

@@ -6,7 +6,9 @@ set -euo pipefail
 usage="usage: tests/fuzz/run.sh [SECONDS [TARGET...]]
 
 Runs each target (default: all) for SECONDS (default: 15). Build and corpus are in \$SANDBOX_FUZZ_BUILD (default:
-build-fuzz in the checkout). An input that breaks a rule is kept there as crash-TARGET-*; give it to bin/fuzz-TARGET."
+build-fuzz in the checkout). An input that breaks a rule is kept there as crash-TARGET-*; give it to bin/fuzz-TARGET.
+\$SANDBOX_FUZZ_SEED (default: 1) begins the random numbers: the same one makes the same inputs of a new corpus; 0 makes
+others each time."
 
 case ${1-} in
 -h | --help)
@@ -39,6 +41,7 @@ for target; do
     mkdir -p "$build/corpus/$target"
     # The first directory takes what is new. Ten seconds for one input is a hang.
     if "$build/bin/fuzz-$target" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=1024 -max_len=4096 \
+        -seed="${SANDBOX_FUZZ_SEED:-1}" \
         -print_final_stats=1 -artifact_prefix="$build/crash-$target-" \
         "$build/corpus/$target" "$build/seeds/$target" >"$log" 2>&1; then
         printf '%-20s %9s inputs in %s s\n' "$target" "$(awk '/number_of_executed_units/ { print $2 }' "$log")" "$seconds"
