@@ -119,18 +119,15 @@ void NetworkHelper::launch() {
 }
 
 void NetworkHelper::read_control(const Log& log) {
+    // One a turn: a helper that a frame has taken over must not hold the supervisor by talking without end.
     ControlMessage message;
-    int received = 0;
-    while ((received = receive_control(control_.get(), message)) > 0) {
+    const int received = receive_control(control_.get(), message);
+    if (received > 0) {
         show(message, log);
-        if (message.word == control_error) {
-            control_.reset();
-            resolver_.reset();
-            return;
-        }
-    }
-    if (received == 0) {
+    } else if (received == 0) {
         log.note("network: sandbox-net has ended; the sandbox has no network any more");
+    }
+    if (received == 0 || (received > 0 && message.word == control_error)) {
         control_.reset();
         resolver_.reset();
     }

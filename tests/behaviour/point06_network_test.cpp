@@ -2,6 +2,7 @@
 // Point 6: outgoing TCP, UDP and DNS out of the box; none; the host's.
 #include <fcntl.h>
 #include <netdb.h>
+#include <signal.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -129,6 +130,24 @@ TEST_F(Network, NoneStartsNoHelper) {
     EXPECT_EQ(find_descendant("sandbox-net"), -1);
     process.close_stdin();
     EXPECT_EQ(process.wait().status, 0);
+}
+
+TEST_F(Network, AHelperThatDiesTakesTheNetworkAwayAndNothingElse) {
+    Process process{
+        sandbox_command({"run", busybox(), "sh", "-c", "nc 10.0.2.2 9; echo up; cat; echo alive"}),
+        with_store({.keep_stdin_open = true})};
+    ASSERT_TRUE(process.wait_for_output("up"));
+    const pid_t helper = find_descendant("sandbox-net");
+    ASSERT_GT(helper, 1);
+    ASSERT_EQ(::kill(helper, SIGKILL), 0);
+    ASSERT_TRUE(process.wait_for_error("sandbox-net has ended"));
+    process.close_stdin();
+    const Result result = process.wait();
+    EXPECT_EQ(result.status, 0);
+    EXPECT_TRUE(result.out.ends_with("alive\n")) << result.out;
+    const auto first = result.err.find("no network any more");
+    EXPECT_NE(first, std::string::npos) << result.err;
+    EXPECT_EQ(result.err.find("no network any more", first + 1), std::string::npos) << "said twice";
 }
 
 TEST_F(Network, TheHelperIsConfined) {
