@@ -57,6 +57,9 @@ cpu_ticks() { awk '{ sub(/.*\) /, ""); print $12 + $13 }' "/proc/$1/stat" 2>/dev
 # carries the packets; `target` is the host as seen from there, `published` an address of the host that leads in.
 
 declare -A inside helper target published skipped
+# A port of each one's own: closed connections keep theirs for a minute, and the next contender would find all ports of
+# the host taken towards the same place.
+declare -A connect_port=([direct]=25211 [slirp4netns]=25212 [pasta]=25213 [spliced]=$echo_out [sandbox]=25214)
 
 # A network namespace without anything: enter_namespace NAME PID
 enter_namespace() { inside[$1]="nsenter --preserve-credentials -U -n -t $2"; }
@@ -181,7 +184,7 @@ measure_out() {
     [ "$name" = spliced ] || take_throughput udp "$name" "${inside[$name]}" "${target[$name]}" $tcp_out --udp --bitrate 0 --length 1400
     # Words of the prefix are meant to be split.
     # shellcheck disable=SC2086
-    take connects "$name" ${inside[$name]} "$rate" connect "${target[$name]}" $echo_out 8 1
+    take connects "$name" ${inside[$name]} "$rate" connect "${target[$name]}" "${connect_port[$name]}" 8 1
     # shellcheck disable=SC2086
     take latency "$name" ${inside[$name]} "$rate" latency "${target[$name]}" $echo_out 1
 }
@@ -253,6 +256,11 @@ iperf3 --server --port $tcp_out >/dev/null 2>&1 &
 servers+=($!)
 "$rate" server 0.0.0.0 $echo_out </dev/zero >/dev/null &
 servers+=($!)
+for port in "${connect_port[@]}"; do
+    [ "$port" = $echo_out ] && continue
+    "$rate" server 0.0.0.0 "$port" </dev/zero >/dev/null &
+    servers+=($!)
+done
 until_ready listens $tcp_out env
 until_ready listens $echo_out env
 
