@@ -6,6 +6,7 @@
 #include <signal.h>
 
 #include "child/handshake.hpp"
+#include "child/overlay.hpp"
 #include "plan/plan.hpp"
 
 namespace sandbox {
@@ -19,6 +20,8 @@ struct Child {
     int terminal = -1;                  ///< the slave of the sandbox's terminal
     std::uint64_t own_mounts[256] = {}; ///< ids of mounts made here, on which mount points may be made
     unsigned own_mount_count = 0;
+    OverlayParts workspace = {}; ///< its upper and work, open
+    int scratch = -1;            ///< a tmpfs beside them, out of sight inside
 };
 
 /// Carries the plan out and becomes pid 1, or the command. Called in the child, returns never; failures are
@@ -34,8 +37,11 @@ struct Child {
 void set_up_network(Child& child) noexcept;
 void allow_ping(const Child& child) noexcept; ///< after the maps: the range is checked against them
 void make_root(Child& child) noexcept;
+void prepare_workspace(Child& child) noexcept;
 void make_steps(Child& child) noexcept;
 void remount_root_read_only(Child& child) noexcept;
+/// Gives the parent a way to look at the root from now on, and waits until it does.
+void hand_over_root(const Child& child) noexcept;
 void pivot_into_root(Child& child) noexcept;
 void open_terminal(Child& child) noexcept;
 
@@ -48,6 +54,10 @@ void remember_mount(Child& child, int fd) noexcept;
 int open_target(const Child& child, const char* path, std::uint32_t behaviour, MountPhase* phase) noexcept;
 /// The same without making anything.
 int open_existing(const Child& child, const char* path, std::uint32_t behaviour) noexcept;
+
+/// The trees of the steps `workspace` and `view`, detached. @return the descriptor, or -1 with errno
+int make_workspace_tree(Child& child, const Step& step, MountPhase* phase) noexcept;
+int make_view_tree(Child& child, const Step& step, MountPhase* phase) noexcept;
 
 /// Gives what was just made at `path` below `dir_fd` to root inside, where the plan asks for that.
 void give_to_root(const Child& child, int dir_fd, const char* name) noexcept;

@@ -82,12 +82,26 @@ void take_credentials(const Child& child) noexcept {
     }
 }
 
+/// Before the filter of ConfinementPlan, which need not allow what this does.
+void report_lookups(const Child& child) noexcept {
+    const Run<sock_filter>& lookups = child.plan.trace.lookups;
+    if (lookups.count == 0) {
+        return;
+    }
+    const int listener = load_reporting_filter(lookups.values, lookups.count);
+    if (listener < 0 || send_fd(child.channel, listener, tag_lookups) < 0) {
+        fail(child, Stage::filter);
+    }
+    (void)::close(listener);
+}
+
 /// The last thing before exec: a stranger's profile need allow nothing but that.
 void take_filter(const Child& child) noexcept {
     const ConfinementPlan& wanted = child.plan.confinement;
     if (wanted.no_new_privileges && ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) {
         fail(child, Stage::filter);
     }
+    report_lookups(child);
     if (wanted.filter.count == 0) {
         return;
     }

@@ -118,10 +118,16 @@ void enter_sandbox(const Plan& plan, int channel, const sigset_t& command_mask) 
     allow_ping(child);
     make_time_namespace(child);
     make_root(child);
+    if (plan.workspace.run_directory != nullptr) {
+        prepare_workspace(child);
+    }
     make_steps(child);
     set_hostname(child);
     if (plan.read_only_root) {
         remount_root_read_only(child);
+    }
+    if (plan.trace.opened_files) {
+        hand_over_root(child);
     }
     pivot_into_root(child);
     // From here on nothing of the host's can be named.

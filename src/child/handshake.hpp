@@ -7,7 +7,11 @@
 //   write uid_map, gid_map (unless the child wrote its own)
 //   'm' ──────────────────────────────────────▶ root, mounts, hostname, pivot, terminal
 //   ◀─────────────────────────────── fd 'f'     /dev/fuse, for the parent to serve (fuse_overlay only)
+//   ◀─────────────────────────────── fd 'u'     the workspace's upper directory (on a tmpfs only)
+//   ◀─────────────────────────────── fd 'r'     the new root, where it is looked at while the command runs
+//   'g' ──────────────────────────────────────▶ it is looked at
 //   ◀─────────────────────────────── fd 'p'     the terminal's master (tty only)
+//   ◀─────────────────────────────── fd 'l'     the listener of TracePlan::lookups
 //   ◀─────────────────────────────── fd 's'     the filter's listener (--seccomp log only)
 //   ◀─────────────────────────────── Report     if anything fails, at any point; then the child is gone
 //   ◀─────────────────────────────── end of file: exec succeeded
@@ -21,12 +25,13 @@ namespace sandbox {
 
 /// Where the child was when something failed.
 enum class Stage : std::uint8_t {
-    begin,   ///< mount propagation, waiting for the maps
-    maps,    ///< writing its own maps, taking its id
-    network, ///< loopback, addresses, routes
-    tap,     ///< /dev/net/tun
-    root,    ///< overlay or bind
-    step,    ///< Plan::steps[Report::step]
+    begin,     ///< mount propagation, waiting for the maps
+    maps,      ///< writing its own maps, taking its id
+    network,   ///< loopback, addresses, routes
+    tap,       ///< /dev/net/tun
+    root,      ///< overlay or bind
+    step,      ///< Plan::steps[Report::step]
+    workspace, ///< the overlay of Plan::workspace
     hostname,
     pivot,
     terminal,
@@ -63,6 +68,10 @@ inline constexpr char tag_tap = 't';
 inline constexpr char tag_fuse = 'f';
 inline constexpr char tag_terminal = 'p';
 inline constexpr char tag_listener = 's';
+inline constexpr char tag_upper = 'u';
+inline constexpr char tag_root = 'r';
+inline constexpr char tag_go_on = 'g';
+inline constexpr char tag_lookups = 'l';
 
 /// SIGTERM queued to a sandbox's init with this value (sigqueue(3)) means: kill everything and end.
 inline constexpr int end_all_value = 0x73626f78;

@@ -106,6 +106,22 @@ int make_bind(StepRun& run) noexcept {
     return result;
 }
 
+/// The workspace's overlay, or a view: both are trees that were made a moment ago.
+int make_overlay_step(StepRun& run) noexcept {
+    const int tree = run.step.kind == StepKind::workspace
+                         ? make_workspace_tree(run.child, run.step, &run.phase)
+                         : make_view_tree(run.child, run.step, &run.phase);
+    if (tree < 0) {
+        return -1;
+    }
+    const int result = attach(run, tree);
+    if (result == 0 && run.step.kind == StepKind::workspace) {
+        remember_mount(run.child, tree);
+    }
+    (void)::close(tree);
+    return result;
+}
+
 int make_bind_inside(StepRun& run) noexcept {
     run.phase = MountPhase::source;
     const int source = open_existing(run.child, run.step.source, step_no_symlinks);
@@ -261,6 +277,9 @@ int make_step(StepRun& run) noexcept {
             return make_mask(run);
         case StepKind::console:
             return make_console(run);
+        case StepKind::workspace:
+        case StepKind::view:
+            return make_overlay_step(run);
     }
     errno = EINVAL;
     return -1;
@@ -281,7 +300,8 @@ void make_steps(Child& child) noexcept {
         }
         StepRun run{child, step};
         if (make_step(run) < 0 && !may_be_missing(run)) {
-            fail(child, Stage::step, number, run.phase);
+            const bool of_workspace = step.kind == StepKind::workspace && run.phase == MountPhase::mount;
+            fail(child, of_workspace ? Stage::workspace : Stage::step, number, run.phase);
         }
         ++number;
     }

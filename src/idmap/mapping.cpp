@@ -84,15 +84,20 @@ std::string key_of(const IdMaps& maps, MapKind kind) {
            short_hash(map_text(maps.uid) + "," + map_text(maps.gid));
 }
 
-Mapping single_mapping(const MappingRequest& request) {
+Mapping self_written_mapping(uid_t uid, gid_t gid, MapKind kind, IdMaps maps) {
     Mapping mapping;
-    mapping.uid = request.uid;
-    mapping.gid = request.gid;
-    mapping.kind = keeps_id(request.kind) ? MapKind::single_self : MapKind::single_root;
-    mapping.maps = maps_for(request, mapping.kind, {});
+    mapping.uid = uid;
+    mapping.gid = gid;
+    mapping.kind = kind;
+    mapping.maps = std::move(maps);
     mapping.way = MapWay::self;
     mapping.key = key_of(mapping.maps, mapping.kind);
     return mapping;
+}
+
+Mapping single_mapping(const MappingRequest& request) {
+    const MapKind kind = keeps_id(request.kind) ? MapKind::single_self : MapKind::single_root;
+    return self_written_mapping(request.uid, request.gid, kind, maps_for(request, kind, {}));
 }
 
 /// What a single id costs, and how to get more.
@@ -255,6 +260,13 @@ Mapping prepare_mapping(const MappingRequest& request, const Log& log) {
     mapping.uid = request.uid;
     mapping.gid = request.gid;
     mapping.caller_is_host_root = host_root;
+    return mapping;
+}
+
+Mapping single_id_mapping(uid_t uid, gid_t gid, std::uint32_t inside_uid, std::uint32_t inside_gid) {
+    const IdMaps maps{{{inside_uid, uid, 1}}, {{inside_gid, gid, 1}}};
+    Mapping mapping = self_written_mapping(uid, gid, MapKind::single_self, maps);
+    mapping.caller_is_host_root = uid == 0 && in_initial_user_namespace();
     return mapping;
 }
 

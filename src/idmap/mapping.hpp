@@ -64,6 +64,11 @@ inline constexpr const char* sub_id_range_hint =
 /// process must be single-threaded. Without a usable range it falls back to a single id and notes that.
 Mapping prepare_mapping(const MappingRequest& request, const Log& log);
 
+/// One id of each kind, the caller's, which is `inside_uid` and `inside_gid` in the sandbox: no helper, no
+/// domain, and nobody else there.
+/// @param uid, gid the caller's effective ids
+Mapping single_id_mapping(uid_t uid, gid_t gid, std::uint32_t inside_uid, std::uint32_t inside_gid);
+
 /// The map that trees for sandboxes of `mapping` are made with: where only one id is mapped it is 0, whatever
 /// it is in the sandbox, for the maker needs its capabilities. On the disk there is no difference.
 Mapping mapping_for_trees(const MappingRequest& request, const Mapping& mapping);

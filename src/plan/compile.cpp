@@ -3,13 +3,13 @@
 #include "plan/compile.hpp"
 
 #include <linux/sched.h>
-#include <sys/mount.h>
 
 #include <algorithm>
 
 #include "base/error.hpp"
 #include "base/text.hpp"
 #include "plan/confinement.hpp"
+#include "plan/root_mounts.hpp"
 #include "spec/validate.hpp"
 
 namespace sandbox {
@@ -31,6 +31,7 @@ struct CompiledPlan::Memory final : TextKeeper {
     std::vector<Step> steps;
     std::vector<gid_t> groups;
     std::vector<LimitPlan> limits;
+    std::vector<MaskEntry> mask;
 
     const char* keep(std::string text) override { return texts.emplace_back(std::move(text)).c_str(); }
 
@@ -112,115 +113,13 @@ RootKind root_kind(RootStorage storage) {
             return RootKind::overlay;
         case RootStorage::fuse_overlay:
             return RootKind::fuse_overlay;
+        case RootStorage::host_parts:
+            return RootKind::empty;
         case RootStorage::host_bind:
         case RootStorage::copy:
             break;
     }
     return RootKind::bind;
-}
-
-/// What is the sandbox's own although its root is not to be written.
-void add_private_directories(const PlanInputs& inputs, const IdFacts& ids, TextKeeper& texts,
-                             std::vector<Step>& steps) {
-    const bool is_host = inputs.rootfs.storage == RootStorage::host_bind;
-    if (!is_host && !inputs.spec.sandbox.read_only) {
-        return;
-    }
-    const std::string owner = ids.root_mapped ? ",uid=0,gid=0" : "";
-    const std::pair<const char*, const char*> directories[] = {
-        {"/run", "mode=0755"}, {"/tmp", "mode=1777"}, {"/var/tmp", "mode=1777"}};
-    for (const auto& [path, mode] : directories) {
-        Step step;
-        step.kind = StepKind::file_system;
-        step.source = "tmpfs";
-        step.target = path;
-        step.mount_flags = MS_NOSUID | MS_NODEV;
-        step.options = texts.keep(mode + owner);
-        step.behaviour = step_optional;
-        steps.push_back(step);
-    }
-}
-
-/// The caller's home in a sandbox of the host's root.
-void add_home(const PlanInputs& inputs, TextKeeper& texts, std::vector<Step>& steps) {
-    const std::string& home = inputs.host.home;
-    if (inputs.rootfs.storage != RootStorage::host_bind || home.empty() || home == "/" ||
-        inputs.spec.sandbox.home == HomeView::read_only) {
-        return;
-    }
-    Step step;
-    step.target = texts.keep(home);
-    step.behaviour = step_optional;
-    if (inputs.spec.sandbox.home == HomeView::read_write) {
-        step.kind = StepKind::bind;
-        step.source = step.target;
-        step.behaviour |= step_recursive;
-        step.mount_flags = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
-    } else {
-        step.kind = StepKind::file_system;
-        step.source = "tmpfs";
-        step.mount_flags = MS_NOSUID | MS_NODEV;
-        step.options = texts.keep("mode=0700,uid=" + std::to_string(inputs.user.uid) +
-                                  ",gid=" + std::to_string(inputs.user.gid));
-    }
-    steps.push_back(step);
-}
-
-void add_timezone(const PlanInputs& inputs, TextKeeper& texts, std::vector<Step>& steps) {
-    const std::string& zone = inputs.spec.sandbox.timezone;
-    // Over a read-only root TZ in the environment says it; see environment of the command.
-    if (zone.empty() || inputs.rootfs.storage == RootStorage::host_bind) {
-        return;
-    }
-    Step step;
-    step.kind = StepKind::bind;
-    step.source = zone == "local" ? "/etc/localtime" : texts.keep("/usr/share/zoneinfo/" + zone);
-    step.target = "/etc/localtime";
-    step.behaviour = step_create_file | step_replace_symlink;
-    step.mount_flags = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
-    step.option = texts.keep("--tz " + zone);
-    steps.push_back(step);
-}
-
-Step bind_step(const BindMount& bind, const BindSource& source, TextKeeper& texts) {
-    Step step;
-    step.kind = StepKind::bind;
-    step.source = texts.keep(source.path);
-    step.target = texts.keep(bind.target);
-    step.source_device = source.device;
-    step.source_inode = source.inode;
-    step.behaviour = step_recursive | (source.is_directory ? 0U : std::uint32_t{step_create_file});
-    step.mount_flags = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | (bind.read_only ? MOUNT_ATTR_RDONLY : 0U);
-    step.option = texts.keep(bind.option);
-    return step;
-}
-
-Step tmpfs_step(const TmpfsMount& tmpfs, TextKeeper& texts) {
-    Step step;
-    step.kind = StepKind::file_system;
-    step.source = "tmpfs";
-    step.target = texts.keep(tmpfs.target);
-    step.mount_flags = MS_NOSUID | MS_NODEV;
-    char mode[8];
-    (void)std::snprintf(mode, sizeof mode, "%04o", tmpfs.mode);
-    std::string options = std::string{"mode="} + mode;
-    if (tmpfs.size != 0) {
-        options += ",size=" + std::to_string(tmpfs.size);
-    }
-    step.options = texts.keep(std::move(options));
-    step.option = texts.keep("--tmpfs " + printable(tmpfs.target));
-    return step;
-}
-
-void add_user_mounts(const PlanInputs& inputs, TextKeeper& texts, std::vector<Step>& steps) {
-    std::size_t next_source = 0;
-    for (const MountOperation& operation : inputs.spec.sandbox.mounts) {
-        if (const auto* bind = std::get_if<BindMount>(&operation)) {
-            steps.push_back(bind_step(*bind, inputs.bind_sources[next_source++], texts));
-        } else {
-            steps.push_back(tmpfs_step(std::get<TmpfsMount>(operation), texts));
-        }
-    }
 }
 
 /// The sandbox's terminal, or, where it has none, a place that takes what is written.
@@ -304,7 +203,11 @@ CompiledPlan compile(const PlanInputs& inputs) {
     plan.root.recursive = is_host;
     plan.root.read_only = is_host;
     plan.read_only_root = sandbox.read_only && !is_host;
+    plan.trace.opened_files = inputs.trace;
+    plan.trace.lookups = {inputs.lookups.data(), inputs.lookups.size()};
+    plan.workspace = workspace_plan(inputs, memory, memory.mask);
 
+    add_host_parts(inputs, memory, memory.steps);
     add_standard_mounts(sandbox, ids, inputs.etc, memory, memory.steps);
     if (!inputs.tty) {
         memory.steps.push_back(
@@ -364,8 +267,8 @@ std::string visible_directory(const Spec& spec, const HostFacts& host) {
     for (const MountOperation& operation : spec.sandbox.mounts) {
         if (const auto* bind = std::get_if<BindMount>(&operation)) {
             visible = lies_below(directory, bind->target) ? bind->source == bind->target : visible;
-        } else {
-            visible = visible && !lies_below(directory, std::get<TmpfsMount>(operation).target);
+        } else if (const auto* tmpfs = std::get_if<TmpfsMount>(&operation)) {
+            visible = visible && !lies_below(directory, tmpfs->target);
         }
     }
     return visible ? directory : "/";

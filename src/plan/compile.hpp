@@ -19,7 +19,8 @@
 
 namespace sandbox {
 
-/// What the parent saw at a bind mount's source; one for each BindMount of the spec, in order.
+/// What the parent saw at the source of a mount; one for each BindMount and OverlayMount of the spec, in
+/// order.
 struct BindSource {
     std::string path; ///< resolved, absolute
     std::uint64_t device = 0;
@@ -40,7 +41,9 @@ struct PlanInputs {
     std::vector<std::string> environment; ///< "NAME=VALUE"
     std::string directory;                ///< where the command starts
     bool tty = false;
-    std::span<const sock_filter> filter; ///< must outlive the plan; empty: none
+    std::span<const sock_filter> filter;       ///< must outlive the plan; empty: none
+    bool trace = false;                        ///< TracePlan::opened_files
+    std::span<const sock_filter> lookups = {}; ///< likewise; empty: none
 };
 
 /// A Plan together with the memory it points into. Movable; the Plan stays where it is.

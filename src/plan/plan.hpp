@@ -27,12 +27,13 @@ enum class RootKind : std::uint8_t {
     overlay,      ///< kernel overlayfs of the layers, upper in the run directory or on a tmpfs
     fuse_overlay, ///< the same by fuse-overlayfs, which the parent runs outside
     bind,         ///< a tree as it is
+    empty,        ///< a tmpfs, which the steps fill
 };
 
 struct RootPlan {
     RootKind kind = RootKind::bind;
-    Run<const char*> layers;             ///< host paths, uppermost first; one for `bind`
-    const char* run_directory = nullptr; ///< host path that holds upper/ and work/; null for `bind`
+    Run<const char*> layers;             ///< host paths, uppermost first; one for `bind`, none for `empty`
+    const char* run_directory = nullptr; ///< host path that holds upper/ and work/; null without overlay
     bool upper_on_tmpfs = false;
     bool recursive = false; ///< bind: with the mounts below it
     bool read_only = false; ///< bind: every mount of it
@@ -50,6 +51,8 @@ enum class StepKind : std::uint8_t {
     symlink,   ///< `target` points to `source`
     mask,      ///< hides `target`: /dev/null over a file, an empty read-only tmpfs over a directory
     console,   ///< the sandbox's terminal on `target`
+    workspace, ///< the overlay that Plan::workspace describes, on `target`
+    view,      ///< the host's `source`, read-only through an overlay of its own, on `target`
 };
 
 /// Bits of Step::behaviour.
@@ -68,10 +71,32 @@ struct Step {
     const char* options = nullptr; ///< file_system: mount(2) data
     std::uint64_t mount_flags = 0; ///< file_system: MS_*; bind*, mask: MOUNT_ATTR_*
     std::uint32_t behaviour = 0;
-    std::uint32_t mode = 0;          ///< permission bits of what is made
-    std::uint64_t source_device = 0; ///< bind: what the parent saw at `source`; checked when inode is not 0
+    std::uint32_t mode = 0; ///< permission bits of what is made
+    std::uint64_t source_device =
+        0; ///< bind, workspace: what the parent saw at `source`; checked when inode is not 0
     std::uint64_t source_inode = 0;
     const char* option = nullptr; ///< for messages: the user's option behind the step, or null
+};
+
+/// What an overlay shows otherwise than its lower directory has it.
+struct MaskEntry {
+    const char* path = nullptr; ///< relative, parents before what lies in them
+    bool directory = false;     ///< a directory, of which some entries are hidden; else: hidden itself
+    std::uint32_t mode = 0;     ///< directory: its permission bits
+};
+
+/// A directory of the host's seen through an overlay: what is written there goes to a layer that the parent
+/// looks through afterwards. The step of kind `workspace` says where it is seen.
+struct WorkspacePlan {
+    const char* run_directory = nullptr; ///< host path that holds upper/ and work/; null: there is none
+    bool upper_on_tmpfs = false;         ///< then the parent is handed the upper directory: tag_upper
+    Run<MaskEntry> mask;
+};
+
+/// What the parent looks at while the command runs.
+struct TracePlan {
+    bool opened_files = false; ///< hand over the root, and wait for its word before the command starts
+    Run<sock_filter> lookups;  ///< answers SECCOMP_RET_USER_NOTIF to calls that look a path up; empty: none
 };
 
 struct NetworkPlan {
@@ -135,6 +160,8 @@ struct Plan {
     NetworkPlan network;
     RootPlan root;
     Run<Step> steps;
+    WorkspacePlan workspace;
+    TracePlan trace;
     bool read_only_root = false;
     bool late_cgroup_namespace =
         false; ///< made when the child is in its own cgroup already, which is its root then

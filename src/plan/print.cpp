@@ -42,6 +42,8 @@ const char* root_name(const RootPlan& root) {
             return "fuse-overlayfs";
         case RootKind::bind:
             return root.read_only ? "bind, read-only" : "copy";
+        case RootKind::empty:
+            return "made of the host's directories";
     }
     return "";
 }
@@ -73,6 +75,10 @@ std::string step_text(const Step& step) {
             return "hide " + target;
         case StepKind::console:
             return "terminal on " + target;
+        case StepKind::workspace:
+            return "workspace " + text_of(step.source) + " on " + target;
+        case StepKind::view:
+            return "view of " + text_of(step.source) + " on " + target;
     }
     return "";
 }

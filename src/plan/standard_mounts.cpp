@@ -150,7 +150,24 @@ void add_proc_and_sys(const SandboxSpec& sandbox, std::vector<Step>& steps) {
     }
 }
 
-/// Kept on the tmpfs behind /dev, and bound in place.
+/// Kept on the tmpfs behind /dev as `name`, and bound in place.
+void add_file(const std::string& name, const PlacedFile& placed, TextKeeper& texts,
+              std::vector<Step>& steps) {
+    Step file;
+    file.kind = StepKind::file;
+    file.target = texts.keep("/dev/etc/" + name);
+    file.source = texts.keep(placed.content);
+    file.mode = 0644;
+    steps.push_back(file);
+    Step place;
+    place.kind = StepKind::bind_inside;
+    place.source = file.target;
+    place.target = texts.keep(placed.path);
+    // A root file system that cannot take the file does without: a directory of the host's, read-only.
+    place.behaviour = step_create_file | step_optional;
+    steps.push_back(place);
+}
+
 void add_etc_files(const EtcFiles& files, TextKeeper& texts, std::vector<Step>& steps) {
     const std::pair<const char*, const std::string*> entries[] = {
         {"hosts", &files.hosts}, {"hostname", &files.hostname}, {"resolv.conf", &files.resolv_conf}};
@@ -158,19 +175,11 @@ void add_etc_files(const EtcFiles& files, TextKeeper& texts, std::vector<Step>& 
         if (content == &files.hostname && content->empty()) {
             continue;
         }
-        Step file;
-        file.kind = StepKind::file;
-        file.target = texts.keep(std::string{"/dev/etc/"} + name);
-        file.source = texts.keep(*content);
-        file.mode = 0644;
-        steps.push_back(file);
-        Step place;
-        place.kind = StepKind::bind_inside;
-        place.source = file.target;
-        place.target = texts.keep(std::string{"/etc/"} + name);
-        // A root file system that cannot take the file does without: a directory of the host's, read-only.
-        place.behaviour = step_create_file | step_optional;
-        steps.push_back(place);
+        add_file(name, {std::string{"/etc/"} + name, *content}, texts, steps);
+    }
+    unsigned number = 0;
+    for (const PlacedFile& other : files.others) {
+        add_file(std::to_string(number++), other, texts, steps);
     }
 }
 

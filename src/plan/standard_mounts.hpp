@@ -26,11 +26,19 @@ struct IdFacts {
 };
 IdFacts id_facts(const Mapping& mapping);
 
-/// The contents of /etc/hosts, /etc/hostname and /etc/resolv.conf.
+/// A file of the sandbox's own in the place of another. Where there is no such place it is left out.
+struct PlacedFile {
+    std::string path; ///< absolute, inside
+    std::string content;
+};
+
+/// The contents of /etc/hosts, /etc/hostname and /etc/resolv.conf, and what else is put over the root's
+/// files.
 struct EtcFiles {
     std::string hosts;
     std::string hostname; ///< empty: the image's own stays
     std::string resolv_conf;
+    std::vector<PlacedFile> others = {};
 };
 
 /// /proc, /sys, /dev and the files of /etc. They come before the user's mounts.

@@ -76,9 +76,21 @@ Error root_failure(const Plan& plan, int code) {
                                    ? "sudo chmod 0666 /dev/fuse (as udev does)"
                                    : "is /dev/fuse there? --storage copy needs nothing");
         case RootKind::bind:
+        case RootKind::empty:
             break;
     }
     return SystemError(code, "make the root from", layer);
+}
+
+Error workspace_failure(const Report& report, const Plan& plan) {
+    std::string workspace = "workspace";
+    for (const Step& step : plan.steps) {
+        workspace = step.kind == StepKind::workspace ? printable(step.source) : workspace;
+    }
+    return SystemError(report.code, "mount an overlay on", workspace,
+                       plan.workspace.upper_on_tmpfs
+                           ? "a tmpfs needs Linux 6.6 for this; --root DIR names a directory on another disk"
+                           : "--root DIR names a directory on another disk for what the build writes");
 }
 
 Error step_failure(const Report& report, const Plan& plan) {
@@ -139,6 +151,8 @@ Error stage_failure(const Report& report, const Plan& plan) {
             return root_failure(plan, code);
         case Stage::step:
             return step_failure(report, plan);
+        case Stage::workspace:
+            return workspace_failure(report, plan);
         case Stage::hostname:
             return SystemError(code, "set", "host name");
         case Stage::pivot:

@@ -109,7 +109,7 @@ void wait_for_packet(int channel, SignalSource& signals, std::vector<int>& early
     }
 }
 
-void take_descriptor(const RunRequest& request, RunningSandbox& sandbox, char tag, UniqueFd fd) {
+void take_descriptor(const RunRequest& request, int channel, RunningSandbox& sandbox, char tag, UniqueFd fd) {
     switch (tag) {
         case tag_tap:
             sandbox.network = std::make_unique<NetworkHelper>(std::move(fd), request.network);
@@ -122,6 +122,18 @@ void take_descriptor(const RunRequest& request, RunningSandbox& sandbox, char ta
             break;
         case tag_listener:
             sandbox.calls = std::make_unique<CallReport>(std::move(fd));
+            break;
+        case tag_upper:
+            sandbox.workspace_upper = std::move(fd);
+            break;
+        case tag_root: {
+            request.onlooker->take_root(std::move(fd));
+            const char tag_back = tag_go_on;
+            (void)::send(channel, &tag_back, 1, MSG_NOSIGNAL); // a dead child shows as end of file
+            break;
+        }
+        case tag_lookups:
+            request.onlooker->take_listener(std::move(fd));
             break;
         default:
             throw Error("sandbox", "unexpected packet from the child");
@@ -137,7 +149,7 @@ void follow_child(const RunRequest& request, int channel, SignalSource& signals,
         Report report;
         switch (receive_packet(channel, &tag, &fd, &report)) {
             case Received::descriptor:
-                take_descriptor(request, sandbox, tag, UniqueFd{fd});
+                take_descriptor(request, channel, sandbox, tag, UniqueFd{fd});
                 break;
             case Received::report:
                 sandbox.terminal.reset(); // the message belongs on a terminal in its usual state

@@ -22,6 +22,7 @@ struct RunningSandbox {
     std::unique_ptr<NetworkHelper> network;
     std::unique_ptr<TerminalProxy> terminal;
     std::unique_ptr<CallReport> calls; ///< --seccomp log
+    UniqueFd workspace_upper;          ///< where it lies on a tmpfs
     std::vector<int> early_signals;    ///< that came before the command ran, to be passed on now
 };
 

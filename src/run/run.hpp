@@ -18,6 +18,7 @@
 #include "plan/plan.hpp"
 #include "run/cgroup.hpp"
 #include "run/network_helper.hpp"
+#include "run/onlooker.hpp"
 
 namespace sandbox {
 
@@ -47,11 +48,13 @@ struct RunRequest {
     NetworkRequest& network; ///< sockets and files leave it when they are handed on
     RunLimits limits;
     const SandboxCgroup* cgroup = nullptr; ///< that everything of the sandbox is in; nullptr: the caller's
+    Onlooker* onlooker = nullptr;          ///< needed where the plan has anything in its TracePlan
 };
 
 struct RunResult {
-    int status = 0;          ///< the command's own, 128 + N for signal N, 124 or 137 when it timed out
-    UniqueFd user_namespace; ///< the sandbox's, where this process is not in a parent of it that has power
+    int status = 0;           ///< the command's own, 128 + N for signal N, 124 or 137 when it timed out
+    UniqueFd user_namespace;  ///< the sandbox's, where this process is not in a parent of it that has power
+    UniqueFd workspace_upper; ///< where the plan has the workspace's upper directory on a tmpfs
 };
 
 /// Every signal that is passed on to the command, blocked and readable. Make it before any helper is started.

@@ -66,8 +66,16 @@ class Supervisor {
         for (const int number : sandbox_.early_signals) {
             pass_signal(number);
         }
-        enum { ended, signal, time, calls, network, terminal = network + NetworkHelper::wait_count };
-        constexpr int count = terminal + TerminalProxy::wait_count;
+        enum {
+            ended,
+            signal,
+            time,
+            calls,
+            network,
+            terminal = network + NetworkHelper::wait_count,
+            onlooker = terminal + TerminalProxy::wait_count
+        };
+        constexpr int count = onlooker + static_cast<int>(Onlooker::wait_count);
         while (true) {
             pollfd wait[count] = {{sandbox_.init.pidfd.get(), POLLIN, 0},
                                   {signals_.fd(), POLLIN, 0},
@@ -81,6 +89,9 @@ class Supervisor {
             }
             if (sandbox_.terminal) {
                 sandbox_.terminal->prepare(&wait[terminal]);
+            }
+            if (request_.onlooker != nullptr) {
+                request_.onlooker->prepare(&wait[onlooker]);
             }
             if (::poll(wait, count, -1) < 0 && errno != EINTR) {
                 throw_errno(errno, "wait for", "the sandbox");
@@ -103,6 +114,9 @@ class Supervisor {
             if (sandbox_.terminal) {
                 sandbox_.terminal->serve(&wait[terminal]);
             }
+            if (request_.onlooker != nullptr) {
+                request_.onlooker->serve(&wait[onlooker]);
+            }
         }
     }
 
@@ -117,6 +131,9 @@ class Supervisor {
         }
         if (sandbox_.calls) {
             request_.log.note(sandbox_.calls->text());
+        }
+        if (request_.onlooker != nullptr) {
+            request_.onlooker->finish();
         }
         if (killed_) {
             return 128 + SIGKILL;
@@ -226,6 +243,7 @@ RunResult run_sandbox(const RunRequest& request, SignalSource& signals,
             request.log.note("--memory: the limit was reached, and the kernel killed what used most");
         }
         result.user_namespace = std::move(sandbox.user_namespace);
+        result.workspace_upper = std::move(sandbox.workspace_upper);
     } catch (const LaunchInterrupted& interrupted) {
         result.status = 128 + interrupted.signal;
     }

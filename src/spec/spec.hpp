@@ -58,8 +58,24 @@ struct DeviceMount {
     std::string option; ///< for messages
 };
 
+/// A part of a directory that is not shown, or a directory that has such parts.
+struct HiddenEntry {
+    std::string path; ///< relative to the overlay's source, parents first
+    bool directory = false;
+    unsigned mode = 0; ///< directory: its permission bits
+};
+
+/// A directory of the host's through an overlay: it can be written inside, and is not written outside. One a
+/// sandbox at most.
+struct OverlayMount {
+    std::string source; ///< a path of the host, absolute
+    std::string target;
+    std::vector<HiddenEntry> hidden;
+    std::string option; ///< for messages
+};
+
 /// Mounts are made in the user's order: a later one may lie within an earlier one.
-using MountOperation = std::variant<BindMount, TmpfsMount>;
+using MountOperation = std::variant<BindMount, TmpfsMount, OverlayMount>;
 
 /// What a cgroup of the sandbox's own holds it to; nothing is no limit.
 struct CgroupLimits {
