@@ -12,6 +12,7 @@
 #include "base/error.hpp"
 #include "base/files.hpp"
 #include "base/text.hpp"
+#include "build.hpp"
 #include "cli/cli.hpp"
 #include "doctor/doctor.hpp"
 #include "export.hpp"
@@ -94,7 +95,7 @@ int run_invocation(const std::vector<std::string>& arguments) {
     if (kind == CommandKind::doctor) {
         return run_doctor(invocation, caller);
     }
-    if (kind != CommandKind::start) {
+    if (kind != CommandKind::start && kind != CommandKind::build) {
         check(sys::cloexec_from(3), "close", "inherited descriptors");
         return kind == CommandKind::pack ? export_image(invocation, caller)
                                          : run_store_command(invocation, caller);
@@ -102,7 +103,7 @@ int run_invocation(const std::vector<std::string>& arguments) {
     fill_descriptors(STDERR_FILENO + invocation.spec.process.preserved_fds);
     // What the caller left open beyond these is nobody's business below.
     check(sys::cloexec_from(3 + invocation.spec.process.preserved_fds), "close", "inherited descriptors");
-    return start_sandbox(invocation, caller);
+    return kind == CommandKind::build ? run_build(invocation, caller) : start_sandbox(invocation, caller);
 }
 
 void print_error(const Error& error) {

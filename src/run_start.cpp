@@ -15,11 +15,14 @@
 #include "base/error.hpp"
 #include "base/files.hpp"
 #include "base/text.hpp"
+#include "filter.hpp"
 #include "idmap/mapped_process.hpp"
+#include "plan/confinement.hpp"
 #include "plan/print.hpp"
 #include "rootfs/run_directory.hpp"
 #include "run/fuse_overlay_helper.hpp"
 #include "spec/validate.hpp"
+#include "start_network.hpp"
 
 namespace sandbox {
 
@@ -224,6 +227,22 @@ std::vector<BindSource> look_at_sources(const SandboxSpec& sandbox) {
         }
     }
     return sources;
+}
+
+void provide_confinement(Start& start, const Store* store, const Environment& caller) {
+    if (!start.spec.dry_run) {
+        start.network = request_network(start.spec.sandbox, start.log);
+    }
+    start.filter = find_filter(start.spec, store, start.log, start.filter_memory);
+    if (start.spec.sandbox.limits.any() && !start.spec.dry_run) {
+        const auto variable = [&](const char* name) {
+            const std::string* value = caller.find(name);
+            return value != nullptr ? *value : std::string{};
+        };
+        start.cgroup = std::make_unique<SandboxCgroup>(
+            cgroup_settings(cgroup_plan(start.spec.sandbox.limits)),
+            SessionAddress{variable("XDG_RUNTIME_DIR"), variable("DBUS_SESSION_BUS_ADDRESS")}, start.log);
+    }
 }
 
 EtcFiles find_etc_files(const SandboxSpec& sandbox, bool is_host) {

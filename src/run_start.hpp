@@ -17,6 +17,7 @@
 #include "plan/compile.hpp"
 #include "rootfs/rootfs.hpp"
 #include "run/run.hpp"
+#include "spec/environment.hpp"
 
 namespace sandbox {
 
@@ -60,6 +61,10 @@ std::vector<BindSource> look_at_sources(const SandboxSpec& sandbox);
 
 /// The files of /etc that say where it is.
 EtcFiles find_etc_files(const SandboxSpec& sandbox, bool is_host);
+
+/// What is opened outside before anything is started: ports and logs of the network, the filter, a cgroup.
+/// Call it before a user namespace is entered. @param store null: no compiled profile is kept
+void provide_confinement(Start& start, const Store* store, const Environment& caller);
 
 /// Runs it by one way of storage after the other, until one can be set up. @param store null for IMAGE host
 /// without a workspace

@@ -6,17 +6,14 @@
 #include <unistd.h>
 
 #include "base/error.hpp"
-#include "filter.hpp"
 #include "host/host_facts.hpp"
 #include "idmap/mapping.hpp"
 #include "image/image.hpp"
 #include "plan/compile.hpp"
-#include "plan/confinement.hpp"
 #include "preflight.hpp"
 #include "process_choice.hpp"
 #include "run_start.hpp"
 #include "spec/validate.hpp"
-#include "start_network.hpp"
 
 namespace sandbox {
 
@@ -95,16 +92,7 @@ int start_sandbox(const Invocation& invocation, const Environment& caller) {
         store.emplace(store_path);
     }
     start.bind_sources = look_at_sources(spec.sandbox);
-    if (!spec.dry_run) {
-        start.network = request_network(spec.sandbox, log);
-    }
-    start.filter = find_filter(spec, store ? &*store : nullptr, log, start.filter_memory);
-    if (spec.sandbox.limits.any() && !spec.dry_run) {
-        start.cgroup = std::make_unique<SandboxCgroup>(
-            cgroup_settings(cgroup_plan(spec.sandbox.limits)),
-            SessionAddress{variable(caller, "XDG_RUNTIME_DIR"), variable(caller, "DBUS_SESSION_BUS_ADDRESS")},
-            log);
-    }
+    provide_confinement(start, store ? &*store : nullptr, caller);
     const MappingRequest wanted{start.host.uid,          start.host.gid, map_kind(spec.sandbox, start.image),
                                 spec.sandbox.use_domain, spec.dry_run,   store_path};
     start.mapping = prepare_mapping(wanted, log);

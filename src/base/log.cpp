@@ -25,6 +25,10 @@ void Log::note(std::string_view text) const {
     }
 }
 
+void Log::result(std::string_view lines) const {
+    write_line("", lines);
+}
+
 void Log::debug(std::string_view text) const {
     if (shows(LogLevel::debug)) {
         write_line("sandbox: debug: ", text);

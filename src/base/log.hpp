@@ -17,6 +17,8 @@ class Log {
 
     /// "sandbox: TEXT": something was done otherwise than the user may expect. Not shown with --quiet.
     void note(std::string_view text) const;
+    /// Lines that were asked for, as they are, with --quiet too. @param lines without the last newline
+    void result(std::string_view lines) const;
     /// "sandbox: debug: TEXT": only with --log-level debug.
     void debug(std::string_view text) const;
 

@@ -15,9 +15,13 @@ struct GroupTitle {
     const char* title;
 };
 constexpr GroupTitle group_titles[] = {
-    {OptionGroup::files, "Files and mounts"}, {OptionGroup::process, "The process"},
-    {OptionGroup::network, "The network"},    {OptionGroup::isolation, "Isolation"},
-    {OptionGroup::limits, "Limits"},          {OptionGroup::root, "The root and the store"},
+    {OptionGroup::build, "The build"},
+    {OptionGroup::files, "Files and mounts"},
+    {OptionGroup::process, "The process"},
+    {OptionGroup::network, "The network"},
+    {OptionGroup::isolation, "Isolation"},
+    {OptionGroup::limits, "Limits"},
+    {OptionGroup::root, "The root and the store"},
     {OptionGroup::general, "General"},
 };
 
@@ -71,7 +75,8 @@ std::string help_text(const std::string& command) {
         if (found->kind == CommandKind::help) {
             return text;
         }
-        const bool takes_image = found->kind == CommandKind::start || found->kind == CommandKind::pack;
+        const bool takes_image = found->kind == CommandKind::start || found->kind == CommandKind::pack ||
+                                 found->kind == CommandKind::build;
         const bool of_store = found->kind == CommandKind::store;
         return text + (takes_image ? image_help : of_store ? store_help : "") + option_list(*found);
     }

@@ -87,6 +87,25 @@ std::string path_value(const char* option, const std::string& value, const Parse
     return value.front() == '/' ? value : context.directory + "/" + value;
 }
 
+void add_output(Invocation& invocation, const std::string& value) {
+    if (invocation.command == "build") {
+        invocation.build.outputs.push_back(value);
+        return;
+    }
+    if (value.empty()) {
+        refuse_value("--output", value, "a file, or - for stdout");
+    }
+    invocation.output = value;
+}
+
+void set_epoch(Invocation& invocation, const std::string& value) {
+    invocation.build.epoch_of_git = value == "git";
+    invocation.build.epoch = parse_number(value);
+    if (!invocation.build.epoch_of_git && !invocation.build.epoch) {
+        refuse_value("--epoch", value, "git, or a number of seconds since 1970");
+    }
+}
+
 LogLevel log_level_value(const std::string& value) {
     if (value == "error") {
         return LogLevel::error;

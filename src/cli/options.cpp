@@ -2,6 +2,8 @@
 // The table of options and the table of commands.
 #include "cli/options.hpp"
 
+#include <algorithm>
+
 #include "base/network_rules.hpp"
 #include "base/text.hpp"
 #include "cli/option_values.hpp"
@@ -14,6 +16,7 @@ namespace {
 
 using Context = ParseContext;
 
+constexpr auto build = OptionGroup::build;
 constexpr auto files = OptionGroup::files;
 constexpr auto process = OptionGroup::process;
 constexpr auto network = OptionGroup::network;
@@ -26,6 +29,45 @@ constexpr auto required = OptionValue::required;
 constexpr auto after_equals = OptionValue::after_equals;
 
 constexpr Option options[] = {
+    {"image", 0, required, "IMAGE", nullptr, "build with the tools of IMAGE (default host)", build,
+     [](Invocation& i, const std::string& v, const Context&) { i.spec.sandbox.image = v; }},
+    {"directory", 'C', required, "DIR", nullptr, "the workspace (default: the current directory)", build,
+     [](Invocation& i, const std::string& v, const Context& c) {
+         i.build.workspace = path_value("--directory", v, c);
+     }},
+    {"build-path", 0, required, "PATH", nullptr, "where the workspace is seen (default /build)", build,
+     [](Invocation& i, const std::string& v, const Context&) { i.build.place = parse_build_path(v); }},
+    {"input", 0, required, "PATH", nullptr, "only such paths of the workspace are seen; *, ? and ** match",
+     build, [](Invocation& i, const std::string& v, const Context&) { i.build.inputs.push_back(v); }},
+    {"output", 'o', required, "PATH", nullptr,
+     "what the build makes (default: every change); of export: the tar", build,
+     [](Invocation& i, const std::string& v, const Context&) { add_output(i, v); }},
+    {"strict", 0, none, nullptr, nullptr, "writing what no --output names is an error", build,
+     [](Invocation& i, const std::string& v, const Context&) {
+         i.build.strict = switch_value("--strict", v);
+     }},
+    {"keep-failed", 0, required, "DIR", nullptr, "save the tree of a build that fails in DIR", build,
+     [](Invocation& i, const std::string& v, const Context& c) {
+         i.build.keep_failed = path_value("--keep-failed", v, c);
+     }},
+    {"epoch", 0, required, "git|SECONDS", nullptr,
+     "SOURCE_DATE_EPOCH: of the last commit, or seconds (default: the caller's)", build,
+     [](Invocation& i, const std::string& v, const Context&) { set_epoch(i, v); }},
+    {"check", 0, none, nullptr, nullptr, "build twice in worlds that differ, compare, and change nothing",
+     build,
+     [](Invocation& i, const std::string& v, const Context&) { i.build.check = switch_value("--check", v); }},
+    {"vary", 0, required, "NAME,...", nullptr, "in what they differ (default: everything but path)", build,
+     [](Invocation& i, const std::string& v, const Context&) { i.build.variations = parse_variations(v); }},
+    {"report", 0, required, "FILE", nullptr, "tell in JSON what was built, of what, and what was read", build,
+     [](Invocation& i, const std::string& v, const Context& c) {
+         i.build.report = path_value("--report", v, c);
+     }},
+    {"suggest-inputs", 0, none, nullptr, nullptr, "print the files that were read, as --input takes them",
+     build,
+     [](Invocation& i, const std::string& v, const Context&) {
+         i.build.suggest_inputs = switch_value("--suggest-inputs", v);
+     }},
+
     {"volume", 'v', required, "SRC:DST[:ro]", nullptr, "bind SRC of the host on DST inside", files,
      [](Invocation& i, const std::string& v, const Context& c) {
          i.spec.sandbox.mounts.emplace_back(parse_volume(v, c.directory));
@@ -125,9 +167,8 @@ constexpr Option options[] = {
 
     {"network", 0, required, "slirp|none|host", nullptr, "user-mode network (default), none, or the host's",
      network,
-     [](Invocation& i, const std::string& v, const Context&) {
-         i.spec.sandbox.network.kind = parse_network(v);
-     }},
+     [](Invocation& i, const std::string& v,
+        const Context&) { i.spec.sandbox.network.kind = parse_network(v); }},
     {"publish", 'p', required, "[IP:]PORT:PORT[/udp]", nullptr,
      "the host's PORT (on 127.0.0.1) leads to PORT inside; or ranges", network,
      [](Invocation& i, const std::string& v, const Context&) {
@@ -258,13 +299,6 @@ constexpr Option options[] = {
     {"root", 0, required, "DIR", nullptr, "the store (default $SANDBOX_ROOT, then $XDG_DATA_HOME/sandbox)",
      root,
      [](Invocation& i, const std::string& v, const Context& c) { i.root = path_value("--root", v, c); }},
-    {"output", 'o', required, "FILE", nullptr, "export: where the tar goes (default stdout)", root,
-     [](Invocation& i, const std::string& v, const Context&) {
-         if (v.empty()) {
-             refuse_value("--output", v, "a file, or - for stdout");
-         }
-         i.output = v;
-     }},
     {"name", 0, required, "NAME[:TAG]", nullptr, "import: what the image is called", root,
      [](Invocation& i, const std::string& v, const Context&) { i.image_name = v; }},
 
@@ -291,6 +325,9 @@ constexpr Command commands[] = {
      "a shell in IMAGE; without one, in the host's own root, read-only", CommandKind::start},
     {"run", "[OPTIONS] IMAGE [--] [COMMAND [ARGUMENT...]]",
      "one command in IMAGE (else the image's own); its exit status is ours", CommandKind::start},
+    {"build", "[OPTIONS] [--] COMMAND [ARGUMENT...]",
+     "one step of a build, hermetic: no network, no home, its outputs whole or not at all",
+     CommandKind::build},
     {"import", "[OPTIONS] FILE|DIR|- [NAME[:TAG]]",
      "put an image into the store: a root's tar, or what docker save and skopeo made", CommandKind::store},
     {"export", "[OPTIONS] IMAGE", "a tar of IMAGE's files, on stdout or in the file that -o names",
@@ -347,7 +384,18 @@ bool takes_option(const Command& command, const Option& option) {
         return its == "import";
     }
     if (name == "output") {
-        return its == "export";
+        return its == "export" || its == "build";
+    }
+    if (option.group == OptionGroup::build) {
+        return its == "build";
+    }
+    if (command.kind == CommandKind::build) {
+        // What would let the host's world in, or is the same in every build.
+        static constexpr std::string_view not_of_builds[] = {
+            "workspace", "home",     "tz",          "clear-env", "user",       "entrypoint",
+            "init",      "no-init",  "interactive", "rm",        "read-only",  "userns",
+            "share",     "hostname", "domain",      "nested",    "time-offset"};
+        return std::find(std::begin(not_of_builds), std::end(not_of_builds), name) == std::end(not_of_builds);
     }
     if (command.kind == CommandKind::start) {
         return true;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/log.hpp"
+#include "spec/build_spec.hpp"
 #include "spec/spec.hpp"
 
 namespace sandbox {
@@ -16,6 +17,7 @@ struct Invocation {
     std::string command; ///< of command_table(), or "version"
     std::string topic;   ///< help: the command it is asked about; may be empty
     Spec spec;
+    BuildSpec build;                ///< build: what else it takes
     std::vector<std::string> words; ///< import, images, rmi, prune: what follows the options
     std::string image_name;         ///< --name
     std::string root;               ///< --root; empty: the default store
@@ -35,7 +37,7 @@ enum class OptionValue {
     after_equals, ///< --name or --name=VALUE; never the next word
 };
 
-enum class OptionGroup { files, process, network, isolation, limits, root, general };
+enum class OptionGroup { build, files, process, network, isolation, limits, root, general };
 
 struct Option {
     const char* name; ///< long name without dashes
@@ -58,6 +60,7 @@ const Option* find_option(char letter);
 
 enum class CommandKind {
     start, ///< starts something in IMAGE
+    build, ///< the same in a fixed world
     store, ///< works on the store
     pack,  ///< writes IMAGE as a tar
     doctor,

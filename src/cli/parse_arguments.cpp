@@ -184,6 +184,15 @@ void take_positional(const std::vector<std::string>& words, Invocation& invocati
     invocation.spec.process.command.assign(word, words.end());
 }
 
+void take_build_command(const std::vector<std::string>& words, Invocation& invocation) {
+    const bool separated = !words.empty() && words.front() == "--";
+    invocation.spec.process.command.assign(words.begin() + (separated ? 1 : 0), words.end());
+    if (invocation.spec.process.command.empty()) {
+        throw UsageError("build", "no command is named",
+                         "sandbox build [OPTIONS] -- COMMAND, as: -- make -j2");
+    }
+}
+
 void finish(Invocation& invocation) {
     ProcessSpec& process = invocation.spec.process;
     if (invocation.command == "export") {
@@ -238,7 +247,13 @@ Invocation parse_invocation(const std::vector<std::string>& arguments, const Par
     std::vector<GivenOption> given = before.options;
     given.insert(given.end(), after.options.begin(), after.options.end());
 
-    if (const auto text = read_user_config(user_config)) {
+    const bool is_build = find_command(invocation.command)->kind == CommandKind::build;
+    if (is_build) {
+        invocation.spec.sandbox.image = "host";
+        invocation.spec.sandbox.network.kind = Network::none;
+    }
+    // A build is the same for everyone: nobody's own defaults change it.
+    if (const auto text = is_build ? std::nullopt : read_user_config(user_config)) {
         apply_file(user_config, *text, invocation, context);
     }
     for (const auto& [option, value] : given) {
@@ -266,6 +281,10 @@ Invocation parse_invocation(const std::vector<std::string>& arguments, const Par
         if (!invocation.words.empty() && invocation.words.front() == "--") {
             invocation.words.erase(invocation.words.begin());
         }
+        return invocation;
+    }
+    if (is_build) {
+        take_build_command(after.positional, invocation);
         return invocation;
     }
     take_positional(after.positional, invocation);

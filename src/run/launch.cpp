@@ -87,12 +87,24 @@ bool asks_to_end(int signal) {
     return signal == SIGINT || signal == SIGTERM || signal == SIGHUP || signal == SIGQUIT;
 }
 
-/// Waits for a packet, and keeps the signals that come first.
-void wait_for_packet(int channel, SignalSource& signals, std::vector<int>& early_signals) {
+/// Waits for a packet, and keeps the signals that come first. The onlooker is served meanwhile: under a
+/// filter that tells it of calls, the command's own execve(2) waits for its word.
+void wait_for_packet(const RunRequest& request, int channel, SignalSource& signals,
+                     std::vector<int>& early_signals) {
+    constexpr std::size_t own = 2;
     while (true) {
-        pollfd wait[] = {{channel, POLLIN, 0}, {signals.fd(), POLLIN, 0}};
-        if (::poll(wait, 2, -1) < 0 && errno != EINTR) {
+        pollfd wait[own + Onlooker::wait_count] = {{channel, POLLIN, 0}, {signals.fd(), POLLIN, 0}};
+        for (std::size_t i = own; i < std::size(wait); ++i) {
+            wait[i].fd = -1;
+        }
+        if (request.onlooker != nullptr) {
+            request.onlooker->prepare(&wait[own]);
+        }
+        if (::poll(wait, std::size(wait), -1) < 0 && errno != EINTR) {
             throw_errno(errno, "wait for", "the sandbox");
+        }
+        if (request.onlooker != nullptr) {
+            request.onlooker->serve(&wait[own]);
         }
         if (wait[0].revents != 0) {
             return;
@@ -143,7 +155,7 @@ void take_descriptor(const RunRequest& request, int channel, RunningSandbox& san
 /// Up to end of file, which is the command's exec.
 void follow_child(const RunRequest& request, int channel, SignalSource& signals, RunningSandbox& sandbox) {
     while (true) {
-        wait_for_packet(channel, signals, sandbox.early_signals);
+        wait_for_packet(request, channel, signals, sandbox.early_signals);
         char tag = 0;
         int fd = -1;
         Report report;

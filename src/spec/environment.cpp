@@ -8,8 +8,6 @@ namespace sandbox {
 
 namespace {
 
-constexpr std::string_view default_path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-
 /// As podman passes them: both spellings.
 constexpr const char* proxy_names[] = {"http_proxy", "https_proxy", "ftp_proxy", "no_proxy", "all_proxy",
                                        "HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY"};
@@ -68,18 +66,37 @@ Environment environment_of_caller(const char* const* envp) {
     return environment;
 }
 
+namespace {
+
+void apply(const EnvironmentChange& change, const Environment& caller, Environment& environment) {
+    if (change.value) {
+        environment.set(change.name, *change.value);
+    } else if (const std::string* value = caller.find(change.name)) {
+        environment.set(change.name, *value);
+    } else {
+        environment.unset(change.name);
+    }
+}
+
+} // namespace
+
+void apply_user_changes(const ProcessSpec& process, bool has_network, const Environment& caller,
+                        Environment& environment) {
+    if (process.pass_proxies && has_network && !process.clear_environment) {
+        for (const char* name : proxy_names) {
+            if (const std::string* value = caller.find(name)) {
+                environment.set(name, *value);
+            }
+        }
+    }
+    for (const EnvironmentChange& change : process.environment) {
+        apply(change, caller, environment);
+    }
+}
+
 Environment build_environment(const ProcessSpec& process, const EnvironmentSources& sources,
                               const Environment& caller) {
     Environment result;
-    const auto apply = [&](const EnvironmentChange& change) {
-        if (change.value) {
-            result.set(change.name, *change.value);
-        } else if (const std::string* value = caller.find(change.name)) {
-            result.set(change.name, *value);
-        } else {
-            result.unset(change.name);
-        }
-    };
     if (!process.clear_environment) {
         if (sources.inherits_caller) {
             result = caller;
@@ -90,22 +107,17 @@ Environment build_environment(const ProcessSpec& process, const EnvironmentSourc
                 result.unset(name); // given back below, where they are wanted
             }
         }
-        std::for_each(sources.image.begin(), sources.image.end(), apply);
+        for (const EnvironmentChange& change : sources.image) {
+            apply(change, caller, result);
+        }
         const std::string* term = caller.find("TERM");
         result.set_if_absent("TERM", term != nullptr ? *term : "xterm");
         result.set_if_absent("LANG", "C.UTF-8");
         result.set_if_absent("HOME", sources.home);
         result.set_if_absent("USER", sources.user);
         result.set_if_absent("PATH", default_path);
-        if (process.pass_proxies && sources.has_network) {
-            for (const char* name : proxy_names) {
-                if (const std::string* value = caller.find(name)) {
-                    result.set(name, *value);
-                }
-            }
-        }
     }
-    std::for_each(process.environment.begin(), process.environment.end(), apply);
+    apply_user_changes(process, sources.has_network, caller, result);
     return result;
 }
 

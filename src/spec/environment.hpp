@@ -10,6 +10,10 @@
 
 namespace sandbox {
 
+/// PATH where nothing else says one.
+inline constexpr std::string_view default_path =
+    "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
 /// Environment variables in the order they were first set.
 class Environment {
   public:
@@ -40,6 +44,10 @@ struct EnvironmentSources {
     std::string home;                     ///< HOME
     bool has_network = true;              ///< whether proxies make sense
 };
+
+/// The user's changes, and before them the caller's proxies where they are wanted.
+void apply_user_changes(const ProcessSpec& process, bool has_network, const Environment& caller,
+                        Environment& environment);
 
 /// Order: caller's (host) or image's, then TERM, LANG, HOME, USER, PATH where unset, then proxies, then the
 /// user's changes. `clear_environment` starts from nothing but the user's changes.

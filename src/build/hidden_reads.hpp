@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which files of the workspace a build looked for that --input hides from it: told by seccomp_unotify(2),
+// which holds each open(2) and execve(2) up for a moment, and lets it go on as if nobody had asked.
+#pragma once
+
+#include <linux/filter.h>
+#include <poll.h>
+
+#include <set>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/unique_fd.hpp"
+
+namespace sandbox {
+
+class HiddenReads {
+  public:
+    /// @param place where the workspace is seen, absolute
+    /// @param workspace an open directory
+    /// @param inputs what is seen of it
+    HiddenReads(std::string place, int workspace, std::vector<std::string> inputs);
+
+    /// TracePlan::lookups.
+    static std::span<const sock_filter> filter();
+
+    void take_listener(UniqueFd listener) { listener_ = std::move(listener); }
+    [[nodiscard]] int fd() const noexcept { return listener_.get(); }
+    void serve(const pollfd& ready);
+
+    /// Relative to the workspace, sorted.
+    [[nodiscard]] const std::set<std::string>& paths() const noexcept { return paths_; }
+
+  private:
+    void look_at(std::uint64_t id, pid_t pid, int directory, std::uint64_t address);
+    [[nodiscard]] bool is_hidden(const std::string& path) const;
+
+    std::string place_;
+    int workspace_;
+    std::vector<std::string> inputs_;
+    UniqueFd listener_;
+    std::set<std::string> paths_;
+};
+
+} // namespace sandbox

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+// Wildcards, component by component, by fnmatch(3).
+#include "build/path_pattern.hpp"
+
+#include <fnmatch.h>
+
+#include <algorithm>
+
+#include "base/error.hpp"
+#include "base/text.hpp"
+
+namespace sandbox {
+
+namespace {
+
+constexpr std::string_view any_directories = "**";
+
+bool has_wildcard(std::string_view component) {
+    return component.find_first_of("*?[") != std::string_view::npos;
+}
+
+bool matches_component(const std::string& pattern, std::string_view name) {
+    return has_wildcard(pattern) ? ::fnmatch(pattern.c_str(), std::string{name}.c_str(), FNM_PERIOD) == 0
+                                 : pattern == name;
+}
+
+std::vector<std::string_view> components_of(std::string_view path) {
+    return path.empty() ? std::vector<std::string_view>{} : split(path, '/');
+}
+
+using Names = std::vector<std::string_view>;
+
+/// How far a path gets in a pattern.
+enum class Reach { no, into, whole };
+
+/// `into`: the path ends where the pattern goes on.
+Reach reach_of(const std::vector<std::string>& pattern, std::size_t at, const Names& path, std::size_t from) {
+    if (at == pattern.size()) {
+        return from == path.size() ? Reach::whole : Reach::no;
+    }
+    if (pattern[at] == any_directories) {
+        Reach best = reach_of(pattern, at + 1, path, from);
+        for (std::size_t next = from; next < path.size() && !path[next].starts_with('.'); ++next) {
+            best = std::max(best, reach_of(pattern, at + 1, path, next + 1));
+        }
+        // At the end it stands for what lies in the directories as well.
+        const bool visible = std::none_of(path.begin() + static_cast<std::ptrdiff_t>(from), path.end(),
+                                          [](std::string_view name) { return name.starts_with('.'); });
+        if (visible) {
+            best =
+                std::max(best, at + 1 == pattern.size() && from < path.size() ? Reach::whole : Reach::into);
+        }
+        return best;
+    }
+    if (from == path.size()) {
+        return Reach::into;
+    }
+    return matches_component(pattern[at], path[from]) ? reach_of(pattern, at + 1, path, from + 1) : Reach::no;
+}
+
+} // namespace
+
+PathPattern::PathPattern(std::string_view option, std::string_view text)
+    : option_(std::string{option} + " " + printable(text)), text_(text) {
+    if (text.empty()) {
+        throw UsageError(option, "an empty path", "a path below the workspace, as src/main.c");
+    }
+    if (text.starts_with('/')) {
+        throw UsageError(option_, "an absolute path", "paths are relative to the workspace: see -C");
+    }
+    for (const std::string_view component : split(text, '/')) {
+        if (component == "..") {
+            throw UsageError(
+                option_, "leads out of the workspace",
+                "what lies elsewhere is bound with -v SRC:DST:ro, or -C names a directory above");
+        }
+        if (component.empty() || component == ".") {
+            continue;
+        }
+        literal_ = literal_ && !has_wildcard(component);
+        path_ += (path_.empty() ? "" : "/") + std::string{component};
+        // Twice in a row says no more, and would be tried in every combination.
+        if (components_.empty() || component != any_directories || components_.back() != component) {
+            components_.emplace_back(component);
+        }
+    }
+}
+
+bool PathPattern::matches(std::string_view path) const {
+    return literal_ ? path == path_ : reach_of(components_, 0, components_of(path), 0) == Reach::whole;
+}
+
+bool PathPattern::covers(std::string_view path) const {
+    if (components_.empty()) {
+        return true;
+    }
+    if (literal_) {
+        return path.starts_with(path_) && (path.size() == path_.size() || path[path_.size()] == '/');
+    }
+    for (std::size_t end = path.find('/'); end != std::string_view::npos; end = path.find('/', end + 1)) {
+        if (matches(path.substr(0, end))) {
+            return true;
+        }
+    }
+    return matches(path);
+}
+
+bool PathPattern::leads_into(std::string_view directory) const {
+    return reach_of(components_, 0, components_of(directory), 0) == Reach::into || covers(directory);
+}
+
+std::vector<PathPattern> parse_patterns(std::string_view option, const std::vector<std::string>& texts) {
+    std::vector<PathPattern> patterns;
+    patterns.reserve(texts.size());
+    for (const std::string& text : texts) {
+        patterns.emplace_back(option, text);
+    }
+    return patterns;
+}
+
+bool any_covers(const std::vector<PathPattern>& patterns, std::string_view path) {
+    return std::any_of(patterns.begin(), patterns.end(),
+                       [&](const PathPattern& pattern) { return pattern.covers(path); });
+}
+
+} // namespace sandbox
