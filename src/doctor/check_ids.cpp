@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// User namespaces, and the ids that can be mapped in them.
+// The ids that can be mapped in a user namespace.
 #include <fcntl.h>
-#include <sched.h>
-#include <sys/mount.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 
 #include "base/error.hpp"
 #include "base/files.hpp"
@@ -15,10 +13,8 @@
 #include "base/text.hpp"
 #include "doctor/checks.hpp"
 #include "doctor/distribution.hpp"
-#include "doctor/trial.hpp"
 #include "idmap/mapped_process.hpp"
 #include "idmap/subid.hpp"
-#include "idmap/user_namespace_failure.hpp"
 
 namespace sandbox {
 
@@ -57,20 +53,17 @@ std::string sharer_of(std::string_view file, const std::vector<SubIdRange>& mine
     return "";
 }
 
-} // namespace
-
-Finding check_user_namespaces() {
-    const int failure =
-        try_in_namespaces(CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWUTS | CLONE_NEWIPC, [] {
-            // Where AppArmor restricts them they can be made, and have no power: so one use of it.
-            return ::mount("tmpfs", "/", "tmpfs", 0, nullptr) < 0 ? errno : 0;
-        });
-    if (failure == 0) {
-        return {"user-namespaces", Finding::State::ok, "can be made, with power inside", ""};
+std::string helper_fix(const char* helper) {
+    struct stat status {};
+    if (::stat(helper, &status) < 0) {
+        return install_command(Package::map_helpers);
     }
-    const Error error = user_namespace_failure(failure);
-    return {"user-namespaces", Finding::State::missing, error.reason(), error.hint()};
+    // Owned by somebody who is not mapped here: inside a namespace, where nothing can be done about it.
+    return (status.st_mode & S_ISUID) != 0 ? "let the sandbox or container around this one map a whole range"
+                                           : std::string{"sudo chmod u+s "} + helper;
 }
+
+} // namespace
 
 Finding check_sub_ids() {
     const std::string name = user_name();
@@ -105,8 +98,7 @@ Finding check_map_helpers() {
     for (const char* helper : map_helpers) {
         const std::string trouble = map_helper_trouble(helper);
         if (!trouble.empty()) {
-            return {finding.name, Finding::State::degraded, trouble + ": one id inside",
-                    install_command(Package::map_helpers)};
+            return {finding.name, Finding::State::degraded, trouble + ": one id inside", helper_fix(helper)};
         }
     }
     return finding;
