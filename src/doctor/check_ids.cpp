@@ -5,6 +5,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <optional>
+#include <utility>
 
 #include "base/error.hpp"
 #include "base/files.hpp"
@@ -53,6 +55,21 @@ std::string sharer_of(std::string_view file, const std::vector<SubIdRange>& mine
     return "";
 }
 
+/// Root writes its maps itself: with its range, or in a container with the ids that the container has.
+std::optional<Mapping> mapping_without_helper() {
+    Mapping mapping = prepare_mapping({::geteuid(), ::getegid(), MapKind::root_is_you, false, true, ""},
+                                      Log{LogLevel::error});
+    return mapping.way == MapWay::direct ? std::optional{std::move(mapping)} : std::nullopt;
+}
+
+std::uint64_t ids_in(const IdMap& map) {
+    std::uint64_t sum = 0;
+    for (const IdMapLine& line : map) {
+        sum += line.count;
+    }
+    return sum;
+}
+
 std::string helper_fix(const char* helper) {
     struct stat status {};
     if (::stat(helper, &status) < 0) {
@@ -69,6 +86,11 @@ Finding check_sub_ids() {
     const std::string name = user_name();
     const SubIds ids = find_subids(name, ::geteuid());
     Finding finding{"sub-ids", Finding::State::degraded, "", sub_id_range_hint};
+    if (const auto mapping = mapping_without_helper(); mapping && !ids.usable()) {
+        const std::uint64_t own = std::min(ids_in(mapping->maps.uid), ids_in(mapping->maps.gid));
+        return {finding.name, Finding::State::ok,
+                "none needed: the " + std::to_string(own) + " ids of this namespace can be mapped", ""};
+    }
     if (!ids.usable()) {
         finding.detail = name + " has no line in " + (ids.uid.empty() ? "/etc/subuid" : "/etc/subgid") +
                          ": one id inside, so other owners are lost and apt and the like may fail";
@@ -95,6 +117,10 @@ Finding check_sub_ids() {
 
 Finding check_map_helpers() {
     Finding finding{"newuidmap", Finding::State::ok, "newuidmap and newgidmap are there, with privilege", ""};
+    if (mapping_without_helper()) {
+        finding.detail = "not needed: " + user_name() + " writes the maps itself";
+        return finding;
+    }
     for (const char* helper : map_helpers) {
         const std::string trouble = map_helper_trouble(helper);
         if (!trouble.empty()) {

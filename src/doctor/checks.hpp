@@ -11,6 +11,7 @@ namespace sandbox {
 
 // what is allowed
 Finding check_user_namespaces();
+Finding check_proc();
 Finding check_sysctls();
 Finding check_apparmor();
 
