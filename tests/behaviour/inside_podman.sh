@@ -17,8 +17,14 @@ command -v podman >/dev/null || skip "podman is not installed"
 # Podman as root of a user namespace, with directories of its own, of which nothing stays. Where version 1 of cgroups is
 # mounted beside an empty version 2, crun refuses to start: that is out of sight here.
 if [ "${2-}" != inside ]; then
-    exec unshare --user --map-root-user --map-auto --mount --pid --fork --kill-child bash "$0" "$sandbox" inside
+    disk=$(mktemp -d)
+    unshare --user --map-root-user --map-auto --mount --pid --fork --kill-child bash "$0" "$sandbox" inside "$disk"
+    status=$?
+    rmdir "$disk"
+    exit $status
 fi
+disk=$3
+trap 'rm -rf "$disk"/*' EXIT
 scratch=/var/tmp
 for directory in /run /var/tmp /var/cache /sys/fs/cgroup/unified; do
     [ ! -d "$directory" ] || mount -t tmpfs none "$directory"
@@ -66,6 +72,8 @@ says "--security-opt unmask=ALL" 125 --security-opt seccomp=unconfined -- "${one
 says "--security-opt seccomp=unconfined" 125 --security-opt unmask=ALL -- "${one_command[@]}" true
 says "seccomp=unconfined" 1 --security-opt unmask=ALL -- /opt/sandbox/bin/sandbox doctor
 says "it works" 0 "${settings[@]}" -- "${one_command[@]}" echo "it works"
+says "it works" 0 "${settings[@]}" -v "$disk:/srv" -e SANDBOX_ROOT=/srv/store -- /opt/sandbox/bin/sandbox run \
+    --network none --storage overlay --upper disk /images/busybox.tar echo "it works"
 says "/dev/net/tun" 125 "${settings[@]}" -- "${run[@]}" /images/busybox.tar true
 says "10.0.2.15/24" 0 "${settings[@]}" --device /dev/net/tun -- "${run[@]}" /images/busybox.tar ip -4 -o addr show eth0
 says "sandbox works here." 0 "${settings[@]}" --device /dev/net/tun -- /opt/sandbox/bin/sandbox doctor
