@@ -97,7 +97,7 @@ boot() {
     timeout "$longest" qemu-system-x86_64 -machine q35 -accel "$accelerator" -cpu max -smp 2 -m 1536 -nodefaults \
         -display none -no-reboot -nic none \
         -kernel "$work/kernel" -initrd "$work/initrd" \
-        -append "root=/dev/vda ro console=ttyS0 panic=-1 quiet systemd.show_status=error" \
+        -append "root=/dev/vda ro console=ttyS0 panic=-1 quiet systemd.show_status=error systemd.mask=serial-getty@ttyS0.service" \
         -drive "file=$work/root.img,format=raw,if=virtio,snapshot=on" \
         -drive "file=$work/payload.img,format=raw,if=virtio,readonly=on" \
         -serial "file:$work/console.log" -serial stdio </dev/null | sed -u 's,\r$,,'
