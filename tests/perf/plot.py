@@ -25,7 +25,8 @@ class Drawing:
 
     def text(self, x, y, text, size=12, anchor="start", weight="normal", colour=TEXT):
         self.parts.append(f'<text x="{x:.0f}" y="{y:.0f}" font-size="{size}" text-anchor="{anchor}" '
-                          f'font-weight="{weight}" fill="{colour}">{escape(text)}</text>')
+                          f'font-weight="{weight}" fill="{colour}" stroke="#ffffff" stroke-width="3" paint-order="stroke">'
+                          f'{escape(text)}</text>')
 
     def title(self, text):
         self.y += ROW
@@ -34,7 +35,9 @@ class Drawing:
 
     def bars(self, rows, longest, unit="", mark=None):
         """rows: (label, value, is ours). What is longer than `longest` is cut, and its figure tells."""
-        top = self.y
+        if mark:
+            x = MARGIN + LABELS + BAR * mark / longest
+            self.parts.append(f'<path d="M{x:.1f} {self.y}v{ROW * len(rows)}" stroke="{LINE}" stroke-width="1"/>')
         for label, value, ours in rows:
             length = BAR * min(value / longest, 1)
             self.text(MARGIN + LABELS - 8, self.y + 12, label, anchor="end")
@@ -45,9 +48,6 @@ class Drawing:
                 self.parts.append(f'<path d="M{x} {self.y + ROW - 1}l6 {2 - ROW}h6l-6 {ROW - 2}z" fill="#ffffff"/>')
             self.text(MARGIN + LABELS + length + 6, self.y + 12, f"{value:.2f}{unit}" if value < 10 else f"{value:.1f}{unit}")
             self.y += ROW
-        if mark:
-            x = MARGIN + LABELS + BAR * mark / longest
-            self.parts.append(f'<path d="M{x:.1f} {top}V{self.y}" stroke="{LINE}" stroke-width="1"/>')
         self.y += 6
 
     def note(self, text):
