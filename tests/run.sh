@@ -273,7 +273,7 @@ trap end_leftovers EXIT
 
 # From here on everything runs as the tester, and nothing touches the caller's checkout.
 if [ -n "$machines" ] && [ ${#filter[@]} -eq 0 ]; then
-    prepare_machines &
+    prepare_machines 9>&- &
     preparation=$!
 fi
 build "$work/release" -DCMAKE_BUILD_TYPE=Release "${strict[@]}"
