@@ -39,7 +39,7 @@ debian_packages() {
             dnsmasq-base bind9-dnsutils podman crun
         ;;
     packages) echo debhelper dpkg-dev fakeroot lintian rpm rpmlint xz-utils ;;
-    vm) echo qemu-system-x86 e2fsprogs mmdebstrap uidmap ;;
+    vm) echo qemu-system-x86 e2fsprogs mmdebstrap uidmap dpkg-dev ;;
     perf) echo bubblewrap podman crun slirp4netns passt hyperfine iperf3 ncat iproute2 python3 ;;
     esac
 }
