@@ -262,8 +262,10 @@ void serve(const Settings& settings, pid_t parent) {
 /// For `sandbox doctor`: whether TCP can be spliced in the namespace of a tap. Says on stdout what fails.
 /// @return the exit status: 1 where not even IPv4 can be
 int try_splicing(const char* tap) {
-    const ConfiguratorResult inside = configure_namespace(
-        static_cast<int>(parse_number(tap, INT_MAX).value_or(INT_MAX)), {true, true, false});
+    constexpr int asked_for_the_truth = 60'000; // a start would go on without
+    const ConfiguratorResult inside =
+        configure_namespace(static_cast<int>(parse_number(tap, INT_MAX).value_or(INT_MAX)),
+                            {true, true, false, asked_for_the_truth});
     (void)std::fputs(inside.failure.c_str(), stdout); // the exit status says it too
     return inside.ipv4.valid() ? 0 : 1;
 }
