@@ -8,6 +8,7 @@
 #include "idmap/user_namespace_failure.hpp"
 #include "run/elf.hpp"
 #include "run/fuse_overlay_helper.hpp"
+#include "run/start_hints.hpp"
 #include "run/tap_failure.hpp"
 
 namespace sandbox {
@@ -126,9 +127,7 @@ Error step_failure(const Report& report, const Plan& plan) {
     if (report.code == EPERM && step.kind == StepKind::file_system && step.option == nullptr) {
         // A fresh procfs or sysfs is for those who see all of an older one. mount_too_revealing() in the
         // kernel.
-        return SystemError(
-            report.code, "mount on " + target, object,
-            "inside another sandbox: start that one with --nested; in a container: with an unmasked /proc");
+        return SystemError(report.code, "mount on " + target, object, masked_proc_hint);
     }
     if (report.code == ENOSPC) {
         // Documentation of mount(2): the limit of mounts in a namespace.
@@ -154,7 +153,7 @@ Error stage_failure(const Report& report, const Plan& plan) {
         case Stage::workspace:
             return workspace_failure(report, plan);
         case Stage::hostname:
-            return SystemError(code, "set", "host name");
+            return SystemError(code, "set", "host name", code == EPERM ? system_call_filter_hint : "");
         case Stage::pivot:
             return SystemError(code, "enter", "the new root");
         case Stage::terminal:

@@ -5,6 +5,7 @@ set -euo pipefail
 
 usage="usage: tests/perf/run.sh BUILD-DIR [start|import|images|many|idle|podman|network]...
 
+Tables on stdout; one JSON file a table in BUILD-DIR/perf, and figures.svg there, drawn by plot.py of what lies there.
 Needs the packages of 'packaging/deps.sh perf' and, in \$SANDBOX_TEST_IMAGES, the images that tests/run.sh makes."
 
 [ $# -ge 1 ] || { echo "$usage" >&2; exit 2; }
@@ -146,3 +147,5 @@ make_tree
 for part; do
     "measure_$part"
 done
+# Of these parts, and of what earlier runs have left.
+"$(dirname "${BASH_SOURCE[0]}")/plot.py" "$results" "$results/figures.svg"
