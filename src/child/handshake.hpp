@@ -23,6 +23,7 @@ namespace sandbox {
 enum class Stage : std::uint8_t {
     begin,   ///< mount propagation, waiting for the maps
     maps,    ///< writing its own maps, taking its id
+    keyring, ///< a session keyring of its own
     network, ///< loopback, addresses, routes
     tap,     ///< /dev/net/tun
     root,    ///< overlay or bind

@@ -131,6 +131,10 @@ Error stage_failure(const Report& report, const Plan& plan) {
         case Stage::begin:
         case Stage::maps:
             return user_namespace_failure(code);
+        case Stage::keyring:
+            return SystemError(
+                code, "make", "a session keyring",
+                code == EDQUOT ? "kernel.keys.maxkeys is reached: /proc/key-users counts yours" : "");
         case Stage::network:
             return SystemError(code, "set up", "network", "--network none starts without one");
         case Stage::tap:

@@ -3,12 +3,14 @@
 // so that it runs in any image.
 //
 //   inside HOST-PID HOST-PORT ABSTRACT-NAME HOST-FILE READ-ONLY-MOUNT
+//   inside --keys DESCRIPTION KEY     only the keyrings: for a key of the caller's session
 //   One line an attempt: "held NAME: errno" or "ESCAPED NAME: what was reached". Status 1 when anything
 //   escaped.
 #include <arpa/inet.h>
 #include <dirent.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <linux/keyctl.h>
 #include <netinet/in.h>
 #include <sched.h>
 #include <sys/ioctl.h>
@@ -282,6 +284,25 @@ void try_privileges() {
               !WIFEXITED(status) || WEXITSTATUS(status) != 42, "it did");
 }
 
+/// What a key in the caller's session keyring holds: by name, by number, by linking it to a keyring of ours.
+void try_keys(const char* description, long key) {
+    char buffer[256] = {};
+    must_fail("find the caller's key", call(SYS_keyctl, KEYCTL_SEARCH, KEY_SPEC_SESSION_KEYRING,
+                                            address("user"), address(description), 0));
+    must_fail("request the caller's key", call(SYS_request_key, address("user"), address(description), 0, 0));
+    must_fail("read the caller's key", call(SYS_keyctl, KEYCTL_READ, key, address(buffer), sizeof buffer));
+    must_fail("link the caller's key", call(SYS_keyctl, KEYCTL_LINK, key, KEY_SPEC_PROCESS_KEYRING));
+    must_fail("revoke the caller's key", call(SYS_keyctl, KEYCTL_REVOKE, key));
+    must_fail("open the caller's key to all", call(SYS_keyctl, KEYCTL_SETPERM, key, 0x3f3f3f3fL));
+    must_fail("change the caller's key", call(SYS_keyctl, KEYCTL_UPDATE, key, address("x"), 1));
+    must_fail("take the parent's session keyring",
+              call(SYS_keyctl, KEYCTL_SESSION_TO_PARENT) >= 0 &&
+                      call(SYS_keyctl, KEYCTL_READ, key, address(buffer), sizeof buffer) >= 0
+                  ? 0
+                  : -1);
+    must_hold("the caller's key was not read", buffer[0] == 0, buffer);
+}
+
 /// In the copy that was marked: 42 tells that it has the capability.
 int tell() {
     __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
@@ -293,6 +314,10 @@ int tell() {
 } // namespace
 
 int main(int argc, char** argv) {
+    if (argc == 4 && std::strcmp(argv[1], "--keys") == 0) {
+        try_keys(argv[2], std::atol(argv[3]));
+        return escapes == 0 ? 0 : 1;
+    }
     if (argc == 2) {
         return tell();
     }
