@@ -32,6 +32,7 @@ enum class Stage : std::uint8_t {
     pivot,
     terminal,
     time,
+    command, ///< pid 1 makes the command's process
     limits,
     credentials,
     filter,

@@ -154,6 +154,10 @@ Error stage_failure(const Report& report, const Plan& plan) {
                                code == EINVAL   ? "Linux 5.6 with CONFIG_TIME_NS is needed"
                                : code == ERANGE ? "the clocks cannot show a time before the boot"
                                                 : "");
+        case Stage::command:
+            return SystemError(
+                code, "make a process for", "command",
+                code == EAGAIN ? "--pids-limit leaves no room, or your own limit: ulimit -u" : "");
         case Stage::credentials:
             return SystemError(code, "become user " + std::to_string(plan.credentials.uid), "--user");
         case Stage::limits:
