@@ -323,8 +323,12 @@ int start_sandbox(const Invocation& invocation, const Environment& caller) {
     }
     start.filter = find_filter(spec, store ? &*store : nullptr, log, start.filter_memory);
     if (spec.sandbox.limits.any() && !spec.dry_run) {
+        std::vector<CgroupSetting> settings = cgroup_settings(cgroup_plan(spec.sandbox.limits));
+        for (CgroupSetting& setting : device_rate_settings(spec.sandbox.limits.device_rates)) {
+            settings.push_back(std::move(setting));
+        }
         start.cgroup = std::make_unique<SandboxCgroup>(
-            cgroup_settings(cgroup_plan(spec.sandbox.limits)),
+            settings,
             SessionAddress{variable(caller, "XDG_RUNTIME_DIR"), variable(caller, "DBUS_SESSION_BUS_ADDRESS")},
             log);
     }
