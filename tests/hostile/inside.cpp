@@ -187,6 +187,22 @@ void try_descriptors() {
     must_hold("no descriptor was left open", extra == 0, "there are some");
 }
 
+#ifdef __x86_64__
+/// In a process of its own: a kernel without that door ends who knocks.
+bool passes_by_i386() {
+    const pid_t child = ::fork();
+    if (child == 0) {
+        long result = 0;
+        // mount(2) is number 21 of i386. The pointers' lower halves lead nowhere; the filter comes first.
+        asm volatile("int $0x80" : "=a"(result) : "a"(21), "b"(0), "c"(0), "d"(0), "S"(0), "D"(0) : "memory");
+        ::_exit(result == -EPERM || result == -ENOSYS ? 0 : 1);
+    }
+    int status = 0;
+    (void)::waitpid(child, &status, 0);
+    return WIFEXITED(status) && WEXITSTATUS(status) != 0;
+}
+#endif
+
 void try_kernel() {
     char buffer[4096] = {};
     must_fail("init_module", call(SYS_init_module, address(buffer), 1, address("")));
@@ -213,11 +229,7 @@ void try_kernel() {
 #ifdef __x86_64__
     must_fail("iopl", call(SYS_iopl, 3));
     must_fail("x32", call(0x40000000 + SYS_getpid));
-    long result = 0;
-    // mount(2) is number 21 of i386. The pointers' lower halves lead nowhere; the filter comes first.
-    asm volatile("int $0x80" : "=a"(result) : "a"(21), "b"(0), "c"(0), "d"(0), "S"(0), "D"(0) : "memory");
-    errno = result == -EPERM ? EPERM : 0;
-    must_hold("mount through i386's door", result == -EPERM || result == -ENOSYS, "it got past the filter");
+    must_hold("mount through i386's door", !passes_by_i386(), "it got past the filter");
 #endif
 }
 
