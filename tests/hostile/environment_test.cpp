@@ -160,6 +160,22 @@ TEST_F(StoreHostile, NobodyElseReachesAnything) {
     ASSERT_EQ(::stat(store().c_str(), &status), 0);
     EXPECT_EQ(status.st_mode & 07777, 0700U);
     EXPECT_EQ(status.st_uid, ::geteuid());
+    // A stranger: one of our sub-ids, without power over ours. Only the store's own mode is in the way.
+    REQUIRE_PROGRAM("setpriv");
+    ASSERT_EQ(::chmod(scratch().c_str(), 0755), 0);
+    write_text(scratch() / "open", "readable\n");
+    const auto stranger = [](const Arguments& command) {
+        Arguments all{"unshare", "--user",  "--map-auto", "--map-root-user", "setpriv",        "--reuid",
+                      "1",       "--regid", "1",          "--clear-groups",  "--inh-caps=-all"};
+        all.insert(all.end(), command.begin(), command.end());
+        return run(all);
+    };
+    ASSERT_EQ(stranger({"cat", scratch() / "open"}).out, "readable\n");
+    EXPECT_TRUE(contains(stranger({"ls", store()}).err, "Permission denied"));
+    for (const char* part : {"layers", "runs", "tmp", "images", "names"}) {
+        EXPECT_NE(stranger({"ls", store() / part}).status, 0) << part;
+        EXPECT_NE(stranger({"touch", store() / part / "planted"}).status, 0) << part;
+    }
     for (const mode_t mode : {0750U, 0701U, 0770U, 0777U}) {
         ASSERT_EQ(::chmod(store().c_str(), mode), 0);
         expect_failure(script("true", {"--network", "none"}), 125, store(), "open to other users");

@@ -120,18 +120,19 @@ holders() {
 
 is_known() { [ "$(cut -d' ' -f2 "$(readlink "/proc/$1/fd/3")/domain")" = "$1" ]; }
 
-# strace waits for all that it follows, and a holder stays for minutes: once sandbox has ended, a holder that was made
-# under strace has to go. One that no state file names should have gone by itself.
+# strace waits for all that it follows, and a holder stays for minutes: one that was made under strace has to go once
+# sandbox, its parent, has ended. One that no state file names should have gone by itself.
 end_new_holder() {
-    local strace child=
-    until strace=$(pgrep -P "$1" -x strace) && child=$(pgrep -P "$strace" -o) || ! kill -0 "$1"; do sleep 0.01; done
-    while [ -n "$child" ] && [ "$(pgrep -P "$strace" -o)" = "$child" ]; do sleep 0.01; done
-    local holder
-    for holder in $(holders); do
-        [ "$(awk '/^TracerPid/ { print $2 }' "/proc/$holder/status")" = "$strace" ] || continue
-        is_known "$holder" || sleep 0.5
-        is_known "$holder" || ! kill -0 "$holder" || problem "a holder that nobody knows of stays"
-        kill -KILL "$holder"
+    local holder parent traced
+    while kill -0 "$1"; do
+        for holder in $(holders); do
+            read -r parent traced < <(awk '/^PPid/ { p = $2 } /^TracerPid/ { print p, $2 }' "/proc/$holder/status")
+            [ "${traced:-0}" -ne 0 ] && [ "$(cat "/proc/$parent/comm")" != sandbox ] || continue
+            is_known "$holder" || sleep 0.5
+            is_known "$holder" || ! kill -0 "$holder" || problem "a holder that nobody knows of stays"
+            kill -KILL "$holder"
+        done
+        sleep 0.02
     done
 }
 
