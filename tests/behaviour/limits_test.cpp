@@ -98,8 +98,8 @@ TEST_F(Limits, NoRoomForTheCommandIsNoMissingCommand) {
 }
 
 TEST_F(Limits, ProcessorTimeIsCounted) {
-    NEED_LIMIT("--cpus", "0.1");
-    Running running = start({"--cpus", "0.1"}, "echo up; while :; do :; done");
+    NEED_LIMIT("--cpus", "0.5");
+    Running running = start({"--cpus", "0.5"}, "echo up; while :; do :; done");
     EXPECT_TRUE(eventually([&] {
         const std::string text = read_text(running.cgroup / "cpu.stat");
         return contains(text, "nr_throttled ") && !contains(text, "nr_throttled 0\n");

@@ -80,7 +80,6 @@ renameat ENOSPC 1
 setns EPERM 1
 setsid EPERM 1
 close_range EINVAL 2
-wait4 EINTR 2
 '
 
 home=$(getent passwd "$user" | cut -d: -f6)
