@@ -3,6 +3,7 @@
 #include "base/files.hpp"
 
 #include <fcntl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -15,6 +16,20 @@ Pipe make_pipe() {
     int ends[2];
     check(::pipe2(ends, O_CLOEXEC), "make a pipe");
     return {UniqueFd{ends[0]}, UniqueFd{ends[1]}};
+}
+
+Pipe make_byte_pipe() {
+    int ends[2];
+    check(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), "make", "a socket pair");
+    return {UniqueFd{ends[0]}, UniqueFd{ends[1]}};
+}
+
+int send_byte(int fd, char byte) noexcept {
+    ssize_t sent = 0;
+    do {
+        sent = ::send(fd, &byte, 1, MSG_NOSIGNAL);
+    } while (sent < 0 && errno == EINTR);
+    return sent == 1 ? 0 : -1;
 }
 
 std::string read_all(int fd, std::string_view object, std::size_t limit) {

@@ -18,6 +18,11 @@ struct Pipe {
 };
 Pipe make_pipe();
 
+/// A pipe for single bytes, made of sockets: where the reader is gone send_byte fails, and no SIGPIPE comes.
+Pipe make_byte_pipe();
+/// @return 0, or -1 with errno
+int send_byte(int fd, char byte) noexcept;
+
 /// Reads to the end. @param limit in bytes; a longer file is an error that names `object`.
 std::string read_all(int fd, std::string_view object, std::size_t limit = 1 << 20);
 

@@ -283,6 +283,14 @@ constexpr Option options[] = {
      [](Invocation& i, const std::string& v, const Context&) {
          i.spec.sandbox.limits.processes = parse_pids_limit(v);
      }},
+    {"device-read-bps", 0, required, "PATH:RATE", nullptr, "bytes a second it may read from a disk", limits,
+     [](Invocation& i, const std::string& v, const Context&) {
+         i.spec.sandbox.limits.device_rates.push_back(parse_device_rate("--device-read-bps", v));
+     }},
+    {"device-write-bps", 0, required, "PATH:RATE", nullptr, "bytes a second it may write to a disk", limits,
+     [](Invocation& i, const std::string& v, const Context&) {
+         i.spec.sandbox.limits.device_rates.push_back(parse_device_rate("--device-write-bps", v));
+     }},
     {"ulimit", 0, required, "NAME=SOFT[:HARD]", nullptr, "a limit of setrlimit(2), as nofile or core", limits,
      [](Invocation& i, const std::string& v, const Context&) {
          i.spec.process.resource_limits.push_back(parse_ulimit(v));

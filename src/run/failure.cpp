@@ -142,6 +142,10 @@ Error stage_failure(const Report& report, const Plan& plan) {
         case Stage::begin:
         case Stage::maps:
             return user_namespace_failure(code);
+        case Stage::keyring:
+            return SystemError(
+                code, "make", "a session keyring",
+                code == EDQUOT ? "kernel.keys.maxkeys is reached: /proc/key-users counts yours" : "");
         case Stage::network:
             return SystemError(code, "set up", "network", "--network none starts without one");
         case Stage::tap:
@@ -163,6 +167,10 @@ Error stage_failure(const Report& report, const Plan& plan) {
                                code == EINVAL   ? "Linux 5.6 with CONFIG_TIME_NS is needed"
                                : code == ERANGE ? "the clocks cannot show a time before the boot"
                                                 : "");
+        case Stage::command:
+            return SystemError(
+                code, "make a process for", "command",
+                code == EAGAIN ? "--pids-limit leaves no room, or your own limit: ulimit -u" : "");
         case Stage::credentials:
             return SystemError(code, "become user " + std::to_string(plan.credentials.uid), "--user");
         case Stage::limits:

@@ -46,6 +46,8 @@ measure_start() {
         'bwrap --unshare-all' "bwrap --unshare-all --bind $work/tree / --proc /proc --dev /dev true" \
         'directory, single id, no network' "$sandbox run --userns single --network none $work/tree true" \
         'imported, full range, no network' "$sandbox run --network none $image true" \
+        'the same, unconfined' \
+        "$sandbox run --network none --seccomp unconfined --cap-add all --allow-new-privs $image true" \
         'imported, full range, network' "$sandbox run $image true" \
         'imported, full range, newuidmap' "$sandbox run --domain off --network none $image true"
 }
