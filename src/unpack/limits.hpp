@@ -36,6 +36,10 @@ constexpr std::size_t hole_bytes = 4096;
 /// zeros.
 constexpr std::size_t sparse_ranges = 65536;
 
+/// Layers of an image that are unpacked at the same time, where there are as many processors: each has a
+/// decoder with a window of its own, and about 6 MiB of blocks.
+constexpr std::size_t layers_at_once = 4;
+
 /// Layers of one export: more than any overlay has. fs/overlayfs/params.h, OVL_MAX_STACK.
 constexpr unsigned layers = 512;
 
