@@ -258,6 +258,14 @@ constexpr Option options[] = {
     {"root", 0, required, "DIR", nullptr, "the store (default $SANDBOX_ROOT, then $XDG_DATA_HOME/sandbox)",
      root,
      [](Invocation& i, const std::string& v, const Context& c) { i.root = path_value("--root", v, c); }},
+    {"shared-root", 0, required, "DIR", nullptr, "a store that images are taken from too, and never written",
+     root,
+     [](Invocation& i, const std::string& v,
+        const Context& c) { i.shared_root = path_value("--shared-root", v, c); }},
+    {"shareable", 0, none, nullptr, nullptr, "import: with --root, into a store that other users may read",
+     root,
+     [](Invocation& i, const std::string& v,
+        const Context&) { i.shareable = switch_value("--shareable", v); }},
     {"output", 'o', required, "FILE", nullptr, "export: where the tar goes (default stdout)", root,
      [](Invocation& i, const std::string& v, const Context&) {
          if (v.empty()) {
@@ -343,8 +351,11 @@ const Command* find_command(std::string_view name) {
 bool takes_option(const Command& command, const Option& option) {
     const std::string_view name = option.name;
     const std::string_view its = command.name;
-    if (name == "name") {
+    if (name == "name" || name == "shareable") {
         return its == "import";
+    }
+    if (name == "shared-root") {
+        return command.kind == CommandKind::start || its == "export" || its == "images";
     }
     if (name == "output") {
         return its == "export";

@@ -124,7 +124,7 @@ UnpackDone run_unpack(const ArchiveFile& archive, const std::string& name, const
     Pipe report = make_pipe();
     SpawnRequest request;
     request.path = helper_path("sandbox-unpack");
-    request.arguments = {"sandbox-unpack", "import", directory};
+    request.arguments = {"sandbox-unpack", mapping.key == shared_map_key ? "share" : "import", directory};
     request.fds = {{archive.fd, 0}, {report.write.get(), 3}};
     const ChildProcess child = spawn_mapped(request, mapping);
     report.write.reset();
@@ -178,6 +178,9 @@ void ImportDirectory::move_layer(const std::string& digest, const std::string& m
     const std::string hex{hex_of(digest)};
     const UniqueFd layers = store_.open_directory(store_.fd(), "layers");
     const UniqueFd layer = store_.open_directory(layers.get(), hex);
+    if (store_.is_shared()) { // sandbox-unpack leaves it to the directories above to keep others out
+        check(::fchmodat(fd(), hex.c_str(), 0755, 0), "set the mode of", hex);
+    }
     if (::renameat2(fd(), hex.c_str(), layer.get(), map_key.c_str(), RENAME_NOREPLACE) == 0) {
         return;
     }

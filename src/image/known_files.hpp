@@ -26,6 +26,8 @@ std::string known_file_key(const struct stat& status);
 /// Nothing where the file is not known, or may have changed since without showing it.
 std::optional<KnownFile> find_known_file(const Store& store, const std::string& key,
                                          const struct stat& status);
+/// The same by the key alone.
+std::optional<KnownFile> find_known_file_of_key(const Store& store, const std::string& key);
 void put_known_file(const Store& store, const std::string& key, const KnownFile& file);
 
 /// The entries' file names, and what they hold, stale ones left out.

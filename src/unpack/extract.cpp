@@ -53,6 +53,12 @@ void write_at(int fd, const void* data, std::size_t size, std::int64_t offset, c
     }
 }
 
+/// What every user of the host may have of it. Its set-id bits would be the store's owner's.
+mode_t open_mode(mode_t mode, bool is_directory) {
+    const bool runs = is_directory || (mode & 0111) != 0;
+    return 0644 | (runs ? 0111U : 0U);
+}
+
 std::string octal(mode_t mode) {
     char text[8];
     (void)std::snprintf(text, sizeof text, "%o", mode);
@@ -206,12 +212,13 @@ class Extractor {
         Attributes result;
         result.mode = ::archive_entry_perm(entry) & 07777;
         if (single_) {
-            if (owner != 0 || group != 0) {
+            const mode_t kept = kept_mode(entry, result.mode);
+            if (owner != 0 || group != 0 || (ids_.for_everyone && kept != result.mode)) {
                 result.extended.emplace_back(
                     owner_attribute,
                     std::to_string(owner) + ':' + std::to_string(group) + ':' + octal(result.mode));
             }
-            result.mode &= ~static_cast<mode_t>((owner != 0 ? S_ISUID : 0) | (group != 0 ? S_ISGID : 0));
+            result.mode = kept;
         } else {
             result.owner = static_cast<uid_t>(mapped(ids_.users, owner, "owner"));
             result.group = static_cast<gid_t>(mapped(ids_.groups, group, "group"));
@@ -221,6 +228,15 @@ class Extractor {
         result.modified.tv_nsec = std::clamp(::archive_entry_mtime_nsec(entry), 0L, 999'999'999L);
         add_extended(entry, result);
         return result;
+    }
+
+    /// The mode on the disk where one id is mapped.
+    mode_t kept_mode(archive_entry* entry, mode_t mode) const {
+        if (ids_.for_everyone) {
+            return open_mode(mode, ::archive_entry_filetype(entry) == AE_IFDIR);
+        }
+        return mode & ~static_cast<mode_t>((::archive_entry_uid(entry) != 0 ? S_ISUID : 0) |
+                                           (::archive_entry_gid(entry) != 0 ? S_ISGID : 0));
     }
 
     std::int64_t mapped(const IdMap& map, std::int64_t id, std::string_view kind) const {
@@ -246,6 +262,9 @@ class Extractor {
         while (::archive_entry_xattr_next(entry, &name, &value, &size) == ARCHIVE_OK) {
             if (name == nullptr || !keeps_attribute(name)) {
                 continue;
+            }
+            if (ids_.for_everyone && !std::string_view{name}.starts_with("user.")) {
+                continue; // capabilities and ACLs would count for the host's users
             }
             if (size > limits::attribute_bytes) {
                 throw UsageError(shorten(path_), "the extended attribute " + shorten(name) + " is too large");
