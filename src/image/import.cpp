@@ -21,6 +21,7 @@
 #include "idmap/mapped_process.hpp"
 #include "image/catalog.hpp"
 #include "image/image.hpp"
+#include "image/known_files.hpp"
 #include "image/progress.hpp"
 #include "linux/syscalls.hpp"
 #include "linux/tree.hpp"
@@ -223,11 +224,12 @@ NewImage import_archive(const ArchiveFile& archive, const std::string& name, con
     }
     log.debug(name + ": " + std::to_string(done.entries) + " entries, " + done.digest);
     ImageRecord record = read_new_record(directory.fd(), name, done.digest);
+    record.imported_at = ::time(nullptr);
+    put_known_file(store, new_image_key(record.id), {record.id, record.imported_at, boot_id()});
     for (const ImageLayer& layer : record.layers) {
         directory.move_layer(layer.digest, mapping.key);
     }
     record.source = name;
-    record.imported_at = ::time(nullptr);
     return {record.id, put_image_record(store, record)};
 }
 

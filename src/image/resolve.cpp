@@ -374,7 +374,9 @@ void sync_store(const Store& store) {
 
 void mark_synced(const Store& store, const std::string& id) {
     for (const auto& [key, file] : list_known_files(store)) {
-        if (file.id == id && !file.boot.empty()) {
+        if (file.id == id && key == new_image_key(id)) {
+            (void)::unlinkat(store.fd(), ("tars/" + key).c_str(), 0); // gone already is as good
+        } else if (file.id == id && !file.boot.empty()) {
             put_known_file(store, key, {file.id, file.imported_at, {}});
         }
     }

@@ -16,6 +16,7 @@
 #include "base/text.hpp"
 #include "idmap/mapped_process.hpp"
 #include "image/catalog.hpp"
+#include "image/image.hpp"
 #include "image/import.hpp"
 #include "image/owner_change.hpp"
 
@@ -112,6 +113,8 @@ void convert(const Store& store, const std::string& digest, const Source& source
     if (wait_for(child) != 0) {
         throw Error(source.path, "its owners cannot be changed for another id map");
     }
+    // A tree in its place is trusted for ever, so after a power failure it must be whole.
+    sync_store(store);
     directory.move_layer(digest, wanted.key);
 }
 
