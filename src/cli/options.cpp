@@ -300,7 +300,7 @@ constexpr Command commands[] = {
     {"run", "[OPTIONS] IMAGE [--] [COMMAND [ARGUMENT...]]",
      "one command in IMAGE (else the image's own); its exit status is ours", CommandKind::start},
     {"import", "[OPTIONS] FILE|DIR|- [NAME[:TAG]]",
-     "put an image into the store: a root's tar, or what docker save and skopeo made", CommandKind::store},
+     "put an image into the store: a root's tar, a directory, or what docker save and skopeo made", CommandKind::store},
     {"export", "[OPTIONS] IMAGE", "a tar of IMAGE's files, on stdout or in the file that -o names",
      CommandKind::pack},
     {"images", "[--json]", "list the store", CommandKind::store},

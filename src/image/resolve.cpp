@@ -15,6 +15,7 @@
 #include "base/text.hpp"
 #include "image/catalog.hpp"
 #include "image/collect.hpp"
+#include "image/directory_tar.hpp"
 #include "image/image.hpp"
 #include "image/import.hpp"
 #include "image/known_files.hpp"
@@ -330,17 +331,39 @@ void provide_tree(Image& image, const Store& store, const TreeMapping& trees, co
     image.is_new = made.is_new;
 }
 
+namespace {
+
+/// A copy of a directory that is a root file system; it must not change meanwhile.
+void import_directory(Image& image, const Store& store, const TreeMapping& trees, const Log& log) {
+    remove_stale_images(store, trees.mapping);
+    const UniqueFd store_lock = lock_store(store, LockKind::shared, true);
+    DirectoryTar tar{image.name, image.layers.at(0), trees.mapping, log};
+    NewImage made;
+    try {
+        made = import_archive({tar.fd(), 0}, image.name, store, trees.mapping, log);
+    } catch (const Error&) {
+        tar.rethrow_failure(); // a tar that ends early does so for a reason
+        throw;
+    }
+    tar.finish();
+    if (!take_image(image, store, trees.mapping, made.id)) {
+        refuse_missing_tree(image);
+    }
+    image.is_new = made.is_new;
+}
+
+} // namespace
+
 Imported import_image(const std::string& source, const std::string& name, const Store& store,
                       const TreeMapping& trees, const Log& log) {
     Image image = identify_image(
         source == "-" || source.find('/') != std::string::npos ? source : "./" + source, nullptr);
-    if (image.kind != ImageKind::tree) {
-        throw UsageError(source,
-                         "a directory that is a root file system is used where it is, without an import",
-                         "to keep a copy: tar -C DIR -c . | sandbox import - NAME");
-    }
     Imported result;
-    provide_tree(image, store, trees, log);
+    if (image.kind == ImageKind::directory) {
+        import_directory(image, store, trees, log);
+    } else {
+        provide_tree(image, store, trees, log);
+    }
     result.was_there = !image.is_new;
     result.id = image.id;
     const auto used = use_image_if_exists(store, image.id);
