@@ -90,12 +90,12 @@ PYTHON
 
 # --- what is measured: each is given an empty directory and an archive ---
 
-by_tar() { in_own_namespace tar -xpf "$2" -C "$1"; }
+by_tar() { in_own_namespace tar --exclude='./dev/*' -xpf "$2" -C "$1"; }
 by_sandbox() { "$sandbox" run --quiet --root "$1/store" --network none "$2" true; }
 import_by_sandbox() { "$sandbox" import --root "$1/store" "$2" perf >/dev/null; }
 # One core at a time: an image's layers cannot be side by side on it.
 by_sandbox_on_one_core() { taskset -c 0 "$sandbox" run --quiet --root "$1/store" --network none "$2" true; }
-layers_by_tar() { in_own_namespace sh -c 'for layer in "$1"/*.tar; do tar -xpf "$layer" -C "$0" || exit; done' "$1" "$memory/layers"; }
+layers_by_tar() { in_own_namespace sh -c 'for layer in "$1"/*.tar; do tar --exclude="./dev/*" -xpf "$layer" -C "$0" || exit; done' "$1" "$memory/layers"; }
 podman_in() { local place=$1; shift; XDG_RUNTIME_DIR=$place podman --root "$place/podman" --runroot "$place/run" --storage-driver overlay "$@"; }
 by_podman_import() { podman_in "$1" import --quiet "$2" perf >/dev/null; }
 by_podman_load() { podman_in "$1" load --quiet -i "$2" >/dev/null; }
