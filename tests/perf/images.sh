@@ -38,7 +38,9 @@ make_large_tar() {
     chmod u+w "$memory/large.tar"
     for directory in usr/lib/gcc usr/lib/python3 usr/lib/python3.11 usr/share/perl usr/include usr/lib/llvm-14/lib; do
         [ "$(stat -c %s "$memory/large.tar")" -lt 560000000 ] || break
-        [ ! -d "/$directory" ] || tar -C / --owner=0 --group=0 --hard-dereference -rf "$memory/large.tar" "$directory"
+        # Under other names than the image's own: podman takes no name twice.
+        [ ! -d "/$directory" ] || tar -C / --owner=0 --group=0 --hard-dereference --transform='s,^,opt/large/,S' \
+            -rf "$memory/large.tar" "$directory"
     done
 }
 
