@@ -164,10 +164,11 @@ contest() {
 }
 
 forms() {
-    local tar place
+    local tar place archive podman
     for tar in "$memory/large.tar" "$memory/alpine.tar"; do
         [ -e "$tar" ] || continue
-        local archive=$(form "$1" "$tar") podman=()
+        archive=$(form "$1" "$tar")
+        podman=()
         ! $has_podman || podman=('podman import' by_podman_import)
         for place in "${places[@]}"; do
             contest "$place" "$archive" 'tar -xp' by_tar 'sandbox run, new image' by_sandbox "${podman[@]}"
