@@ -37,7 +37,7 @@ unsigned processors_seen(const World& world) {
 
 /// Where the image's locales lie on the host, and those that LOCPATH of --env names in the workspace.
 std::string find_other_locale(const BuildContext& context) {
-    const Image image = identify_image(context.invocation.spec.sandbox.image, context.store);
+    const Image image = identify_image(context.invocation.spec.sandbox.image, context.store, context.shared);
     std::vector<std::string> directories;
     for (const EnvironmentChange& change : context.invocation.spec.process.environment) {
         const std::string& place = context.invocation.build.place;

@@ -85,7 +85,7 @@ void write_all(int fd, std::string_view bytes, std::string_view object) {
     }
 }
 
-void write_file_atomically(int dir_fd, const std::string& path, std::string_view bytes) {
+void write_file_atomically(int dir_fd, const std::string& path, std::string_view bytes, unsigned mode) {
     const std::string temporary = path + ".tmp." + std::to_string(::getpid());
     {
         const UniqueFd file{check(
@@ -93,6 +93,9 @@ void write_file_atomically(int dir_fd, const std::string& path, std::string_view
             "create", temporary)};
         try {
             write_all(file.get(), bytes, temporary);
+            if (mode != 0600) {
+                check(::fchmod(file.get(), mode), "set the mode of", temporary);
+            }
         } catch (...) {
             (void)::unlinkat(dir_fd, temporary.c_str(), 0); // the first failure is the one to report
             throw;

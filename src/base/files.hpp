@@ -38,7 +38,8 @@ void write_all(int fd, std::string_view bytes, std::string_view object);
 
 /// Writes a file so that it is seen whole or not at all: a temporary name beside it, then rename(2).
 /// Power-off order is not promised here; the caller syncs where that matters.
-void write_file_atomically(int dir_fd, const std::string& path, std::string_view bytes);
+/// @param mode whatever the umask is
+void write_file_atomically(int dir_fd, const std::string& path, std::string_view bytes, unsigned mode = 0600);
 
 /// One byte or none: reads until one byte, end of file (false) or an error other than EINTR.
 bool read_byte(int fd, char* byte);
