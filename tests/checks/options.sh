@@ -30,7 +30,7 @@ all_options() {
 # From ".It Fl v , Fl -volume Ar SRC ..." of the sections of options. One option may have several lines, for the forms
 # of its value.
 options_of_page() {
-    sed -n '/^\.Ss Files and mounts/,/^\.Sh ENVIRONMENT/p' "$page" |
+    sed -n '/^\.Ss The build/,/^\.Sh ENVIRONMENT/p' "$page" |
         sed -nE 's/^\.It (Fl ([a-zA-Z]) , )?Fl (-[a-z0-9-]+).*/\2 -\3/p' | sed -E 's/^([a-zA-Z])/-\1/' | uniq
 }
 
