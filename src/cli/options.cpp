@@ -39,8 +39,8 @@ constexpr Option options[] = {
      [](Invocation& i, const std::string& v, const Context&) { i.build.place = parse_build_path(v); }},
     {"input", 0, required, "PATH", nullptr, "only such paths of the workspace are seen; *, ? and ** match",
      build, [](Invocation& i, const std::string& v, const Context&) { i.build.inputs.push_back(v); }},
-    {"output", 'o', required, "PATH", nullptr,
-     "what the build makes (default: every change); of export: the tar", build,
+    {"output", 'o', required, "FILE", nullptr,
+     "build: what it makes (default: every change); export: the tar", build,
      [](Invocation& i, const std::string& v, const Context&) { add_output(i, v); }},
     {"strict", 0, none, nullptr, nullptr, "writing what no --output names is an error", build,
      [](Invocation& i, const std::string& v, const Context&) {
@@ -51,7 +51,7 @@ constexpr Option options[] = {
          i.build.keep_failed = path_value("--keep-failed", v, c);
      }},
     {"epoch", 0, required, "git|SECONDS", nullptr,
-     "SOURCE_DATE_EPOCH: of the last commit, or seconds (default: the caller's)", build,
+     "SOURCE_DATE_EPOCH (default: the caller's); git: the last commit's", build,
      [](Invocation& i, const std::string& v, const Context&) { set_epoch(i, v); }},
     {"check", 0, none, nullptr, nullptr, "build twice in worlds that differ, compare, and change nothing",
      build,
