@@ -115,10 +115,10 @@ measure_starts() {
     starts bare
     starts bwrap "$(bwrap_command)"
     starts build "$sandbox" build --
-    starts declared "$sandbox" build --input src "--output out/part\$number.o" --
+    starts declared "$sandbox" build "--output out/part\$number.o" --
     "$pairs" --runs $((runs / 2 + 1)) --warmup 1 --overhead bwrap --json "$results/build-starts.json" \
         'cc' "sh $work/bare.sh" 'bwrap' "sh $work/bwrap.sh" 'sandbox build' "sh $work/build.sh" \
-        'sandbox build --input --output' "sh $work/declared.sh"
+        'sandbox build --output FILE' "sh $work/declared.sh"
 }
 
 measure_reads() {
