@@ -36,10 +36,10 @@ debian_packages() {
     test)
         echo libgtest-dev clang libclang-rt-dev clang-format clang-tidy shellcheck git strace iproute2 procps util-linux ncat iperf3 \
             python3 attr libcap2-bin binutils gzip xz-utils zstd bzip2 lz4 skopeo umoci mandoc groff bash-completion zsh fish \
-            dnsmasq-base bind9-dnsutils
+            dnsmasq-base bind9-dnsutils podman crun
         ;;
     packages) echo debhelper dpkg-dev fakeroot lintian rpm rpmlint xz-utils ;;
-    vm) echo qemu-system-x86 e2fsprogs mmdebstrap uidmap ;;
+    vm) echo qemu-system-x86 e2fsprogs mmdebstrap uidmap dpkg-dev ;;
     perf) echo bubblewrap podman crun slirp4netns passt hyperfine iperf3 ncat iproute2 python3 ;;
     esac
 }
@@ -57,7 +57,7 @@ fedora_packages() {
     test)
         echo gtest-devel libasan libubsan clang compiler-rt clang-tools-extra ShellCheck git-core strace iproute procps-ng \
             util-linux nmap-ncat iperf3 python3 attr libcap binutils gzip xz zstd bzip2 lz4 skopeo mandoc groff bash-completion zsh fish \
-            dnsmasq bind-utils
+            dnsmasq bind-utils podman crun
         ;;
     packages) echo rpm-build rpmlint ;;
     # The virtual machines are made of Debian's packages.

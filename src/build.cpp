@@ -142,6 +142,8 @@ int run_build(const Invocation& invocation, const Environment& caller) {
         store.emplace(context.store_path);
         context.store = &*store;
     }
+    const std::optional<Store> shared = open_shared_store(invocation);
+    context.shared = shared ? &*shared : nullptr;
     open_workspace(context);
     require_writable(context);
     context.inputs =

@@ -37,12 +37,15 @@ unsigned processors_seen(const World& world) {
 
 /// Where the image's locales lie on the host, and those that LOCPATH of --env names in the workspace.
 std::string find_other_locale(const BuildContext& context) {
-    const Image image = identify_image(context.invocation.spec.sandbox.image, context.store);
+    const Image image = identify_image(context.invocation.spec.sandbox.image, context.store, context.shared);
     std::vector<std::string> directories;
     for (const EnvironmentChange& change : context.invocation.spec.process.environment) {
-        const std::string place = context.invocation.build.place + "/";
-        if (change.name == "LOCPATH" && change.value && change.value->starts_with(place)) {
-            directories.push_back(context.workspace_path + "/" + change.value->substr(place.size()));
+        const std::string& place = context.invocation.build.place;
+        for (const std::string_view path :
+             split(change.name == "LOCPATH" ? change.value.value_or("") : "", ':')) {
+            if (path == place || path.starts_with(place + "/")) {
+                directories.push_back(context.workspace_path + std::string{path.substr(place.size())});
+            }
         }
     }
     const std::vector<std::string> roots =

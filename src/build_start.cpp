@@ -101,8 +101,10 @@ MappingRequest tree_request(const BuildContext& context, MapKind kind) {
 bool find_tree(Image& image, const BuildContext& context) {
     const Log quiet{LogLevel::error};
     for (const MapKind kind : {MapKind::root_is_you, MapKind::single_root}) {
-        const Mapping mapping = prepare_mapping(tree_request(context, kind), quiet);
-        if (context.store != nullptr && provide_tree_if_imported(image, *context.store, mapping)) {
+        const MappingRequest request = tree_request(context, kind);
+        if (context.store != nullptr &&
+            provide_tree_if_imported(image, *context.store,
+                                     {request, prepare_mapping(request, quiet), true})) {
             return true;
         }
     }
@@ -203,7 +205,7 @@ class InheritedWorld {
 
 /// All of a start but its image's tree, network, filter and cgroup.
 Start gather(const BuildContext& context, const BuildRun& run, Spec& spec) {
-    Image image = identify_image(spec.sandbox.image, context.store);
+    Image image = identify_image(spec.sandbox.image, context.store, context.shared);
     std::vector<HostPart> parts;
     if (image.kind == ImageKind::host) {
         parts = find_host_parts();
@@ -230,7 +232,7 @@ Start gather(const BuildContext& context, const BuildRun& run, Spec& spec) {
 } // namespace
 
 void provide_image(const BuildContext& context) {
-    Image image = identify_image(context.invocation.spec.sandbox.image, context.store);
+    Image image = identify_image(context.invocation.spec.sandbox.image, context.store, context.shared);
     if (image.kind == ImageKind::tree && !find_tree(image, context)) {
         MappingRequest request = tree_request(context, MapKind::root_is_you);
         request.dry = false;

@@ -25,7 +25,8 @@ struct BuildContext {
     const Environment& caller;
     const Log& log;
     const HostFacts& host;
-    const Store* store = nullptr; ///< null: there is none yet, and nothing is to be made
+    const Store* store = nullptr;  ///< null: there is none yet, and nothing is to be made
+    const Store* shared = nullptr; ///< --shared-root
     std::string store_path = {};
     UniqueFd workspace = {};              ///< an open directory
     std::string workspace_path = {};      ///< resolved

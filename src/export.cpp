@@ -90,7 +90,9 @@ int export_image(const Invocation& invocation, const Environment& caller) {
     if (::access(store_path.c_str(), F_OK) == 0) {
         store.emplace(store_path);
     }
-    Image image = identify_image(invocation.spec.sandbox.image, store ? &*store : nullptr);
+    const std::optional<Store> shared = open_shared_store(invocation);
+    Image image =
+        identify_image(invocation.spec.sandbox.image, store ? &*store : nullptr, shared ? &*shared : nullptr);
     if (image.kind == ImageKind::host) {
         throw UsageError(image.name, "this machine's own root is not exported",
                          "name an image: a stored one, a tar, or a directory that holds a root");

@@ -20,7 +20,7 @@ int import_here(Image& image, const Store& store, const MappingRequest& request,
                 int failures) {
     try {
         const Mapping mapping = prepare_mapping(request, log);
-        provide_tree(image, store, {request, mapping_for_trees(request, mapping)}, log);
+        provide_tree(image, store, {request, mapping_for_trees(request, mapping), true}, log);
         return 0;
     } catch (const Interrupted& interrupted) {
         return 128 + interrupted.signal;

@@ -69,7 +69,13 @@ std::string working_directory() {
 int run_doctor(const Invocation& invocation, const Environment& caller) {
     const std::string* home = caller.find("HOME");
     const HostFacts host = look_at_host(home != nullptr ? *home : "");
-    const std::vector<Finding> findings = examine_host(store_path_of(invocation, caller, host.home));
+    const auto variable = [&](const char* name) {
+        const std::string* value = caller.find(name);
+        return value != nullptr ? *value : std::string{};
+    };
+    const std::vector<Finding> findings =
+        examine_host(store_path_of(invocation, caller, host.home),
+                     {variable("XDG_RUNTIME_DIR"), variable("DBUS_SESSION_BUS_ADDRESS")});
     write_all(STDOUT_FILENO, invocation.spec.json ? findings_json(findings) : findings_text(findings),
               "stdout");
     return main_job_works(findings) ? 0 : 1;

@@ -4,6 +4,7 @@
 
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "base/error.hpp"
@@ -37,10 +38,32 @@ void check_limit(const ResourceLimit& limit) {
 
 } // namespace
 
+std::vector<CgroupSetting> device_rate_settings(const std::vector<DeviceRate>& rates) {
+    std::vector<CgroupSetting> settings;
+    for (const DeviceRate& rate : rates) {
+        struct stat status {};
+        if (::stat(rate.device.c_str(), &status) < 0) {
+            throw SystemError(errno, "use", rate.option);
+        }
+        if (!S_ISBLK(status.st_mode)) {
+            throw UsageError(rate.option, "not a block device",
+                             "lsblk lists the disks; a partition will not do");
+        }
+        // What is not named in a line stays as it is. cgroup-v2, io.max.
+        settings.push_back({"io", "io.max",
+                            std::to_string(major(status.st_rdev)) + ":" +
+                                std::to_string(minor(status.st_rdev)) + (rate.write ? " wbps=" : " rbps=") +
+                                std::to_string(rate.bytes_per_second),
+                            rate.option});
+    }
+    return settings;
+}
+
 void check_confinement(const Spec& spec) {
     for (const DeviceMount& device : spec.sandbox.devices) {
         check_device(device);
     }
+    (void)device_rate_settings(spec.sandbox.limits.device_rates); // asked for its errors
     for (const ResourceLimit& limit : spec.process.resource_limits) {
         check_limit(limit);
     }

@@ -239,9 +239,13 @@ void provide_confinement(Start& start, const Store* store, const Environment& ca
             const std::string* value = caller.find(name);
             return value != nullptr ? *value : std::string{};
         };
+        std::vector<CgroupSetting> settings = cgroup_settings(cgroup_plan(start.spec.sandbox.limits));
+        for (CgroupSetting& setting : device_rate_settings(start.spec.sandbox.limits.device_rates)) {
+            settings.push_back(std::move(setting));
+        }
         start.cgroup = std::make_unique<SandboxCgroup>(
-            cgroup_settings(cgroup_plan(start.spec.sandbox.limits)),
-            SessionAddress{variable("XDG_RUNTIME_DIR"), variable("DBUS_SESSION_BUS_ADDRESS")}, start.log);
+            settings, SessionAddress{variable("XDG_RUNTIME_DIR"), variable("DBUS_SESSION_BUS_ADDRESS")},
+            start.log);
     }
 }
 

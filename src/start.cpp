@@ -75,6 +75,14 @@ std::string store_path_of(const Invocation& invocation, const Environment& calle
                                                          variable(caller, "XDG_DATA_HOME"), home);
 }
 
+std::optional<Store> open_shared_store(const Invocation& invocation) {
+    std::optional<Store> store;
+    if (!invocation.shared_root.empty() && invocation.spec.sandbox.image != "host") {
+        store.emplace(invocation.shared_root, StoreUse::read);
+    }
+    return store;
+}
+
 int start_sandbox(const Invocation& invocation, const Environment& caller) {
     const Spec& spec = invocation.spec;
     validate(spec);
@@ -86,7 +94,9 @@ int start_sandbox(const Invocation& invocation, const Environment& caller) {
     if (spec.sandbox.image != "host" && ::access(store_path.c_str(), F_OK) == 0) {
         store.emplace(store_path);
     }
-    Start start{spec, log, std::move(host), identify_image(spec.sandbox.image, store ? &*store : nullptr)};
+    const std::optional<Store> shared = open_shared_store(invocation);
+    Start start{spec, log, std::move(host),
+                identify_image(spec.sandbox.image, store ? &*store : nullptr, shared ? &*shared : nullptr)};
     // A dry run makes nothing, a store neither.
     if (start.image.kind != ImageKind::host && !store && !spec.dry_run) {
         store.emplace(store_path);
@@ -97,11 +107,11 @@ int start_sandbox(const Invocation& invocation, const Environment& caller) {
                                 spec.sandbox.use_domain, spec.dry_run,   store_path};
     start.mapping = prepare_mapping(wanted, log);
     // From here on this process may be in its domain: the same user, with power over the ids of its range.
+    const TreeMapping trees{wanted, mapping_for_trees(wanted, start.mapping), spec.sandbox.read_only};
     if (start.image.kind == ImageKind::tree && !spec.dry_run) {
-        provide_tree(start.image, *store, {wanted, mapping_for_trees(wanted, start.mapping)}, log);
+        provide_tree(start.image, *store, trees, log);
     } else if (start.image.kind == ImageKind::tree &&
-               (!store ||
-                !provide_tree_if_imported(start.image, *store, mapping_for_trees(wanted, start.mapping)))) {
+               (!store || !provide_tree_if_imported(start.image, *store, trees))) {
         throw UsageError(start.image.name, "not imported yet, so there is no plan to print",
                          "start it once without --dry-run");
     }

@@ -3,9 +3,11 @@
 // store's.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "cli/options.hpp"
+#include "image/store.hpp"
 #include "spec/environment.hpp"
 
 namespace sandbox {
@@ -18,5 +20,8 @@ int run_store_command(const Invocation& invocation, const Environment& caller);
 
 /// --root, or where the environment has the store. @param home the caller's
 std::string store_path_of(const Invocation& invocation, const Environment& caller, const std::string& home);
+
+/// --shared-root, where there is one and it may matter.
+std::optional<Store> open_shared_store(const Invocation& invocation);
 
 } // namespace sandbox

@@ -33,9 +33,11 @@ struct Context {
     std::string store_path;
 };
 
-MappingRequest mapping_request(const Context& context) {
+/// @param store what the ids are for; a shared one has one kind of tree
+MappingRequest mapping_request(const Context& context, const Store& store) {
     const MapKind kind =
-        context.invocation.spec.sandbox.user_namespace == UserNamespace::single    ? MapKind::single_root
+        store.is_shared()                                                          ? MapKind::single_root
+        : context.invocation.spec.sandbox.user_namespace == UserNamespace::single  ? MapKind::single_root
         : context.invocation.spec.sandbox.user_namespace == UserNamespace::keep_id ? MapKind::keep_id
                                                                                    : MapKind::root_is_you;
     return {context.host.uid,  context.host.gid, kind, context.invocation.spec.sandbox.use_domain, false,
@@ -43,10 +45,10 @@ MappingRequest mapping_request(const Context& context) {
 }
 
 /// Commands that only look, or remove, need no store to be made for them.
-std::optional<Store> open_store_if_exists(const Context& context) {
+std::optional<Store> open_store_if_exists(const Context& context, StoreUse use) {
     std::optional<Store> store;
     if (::access(context.store_path.c_str(), F_OK) == 0) {
-        store.emplace(context.store_path);
+        store.emplace(context.store_path, use);
     }
     return store;
 }
@@ -74,9 +76,16 @@ int do_import(const Context& context) {
         }
         name = *canonical;
     }
-    const Store store{context.store_path};
-    const MappingRequest request = mapping_request(context);
-    const TreeMapping trees{request, mapping_for_trees(request, prepare_mapping(request, context.log))};
+    if (context.invocation.shareable && context.invocation.root.empty()) {
+        throw UsageError("--shareable", "says that a store is for others too, but not which",
+                         "sandbox import --root DIR --shareable " + words[0]);
+    }
+    const Store store{context.store_path, context.invocation.shareable ? StoreUse::share : StoreUse::manage};
+    const MappingRequest request = mapping_request(context, store);
+    TreeMapping trees{request, mapping_for_trees(request, prepare_mapping(request, context.log))};
+    if (store.is_shared()) {
+        trees.mapping.key = shared_map_key;
+    }
     const Imported imported = import_image(words[0], name, store, trees, context.log);
     for (const std::string& each : imported.names) {
         say(each + " " + short_id(imported.id) + (imported.was_there ? " (was there already)" : ""));
@@ -89,6 +98,7 @@ struct Listed {
     std::string name; ///< empty: only a known file leads to it
     ImageRecord record;
     std::uint64_t size = 0;
+    bool shared = false; ///< of --shared-root
 };
 
 std::vector<Listed> list_store(const Store& store) {
@@ -102,12 +112,12 @@ std::vector<Listed> list_store(const Store& store) {
         bool named = false;
         for (const NamedImage& image : names) {
             if (image.id == record.id) {
-                listed.push_back({image.name, record, size});
+                listed.push_back({image.name, record, size, store.is_shared()});
                 named = true;
             }
         }
         if (!named) {
-            listed.push_back({{}, std::move(record), size});
+            listed.push_back({{}, std::move(record), size, store.is_shared()});
         }
     }
     std::sort(listed.begin(), listed.end(), [](const Listed& a, const Listed& b) {
@@ -152,8 +162,9 @@ void write_json_texts(JsonWriter& json, std::string_view key, const std::vector<
 std::string list_as_json(const std::vector<Listed>& listed) {
     JsonWriter json;
     json.begin_object().key("images").begin_array();
-    for (const auto& [name, record, size] : listed) {
+    for (const auto& [name, record, size, shared] : listed) {
         json.begin_object().key("name").value(name).key("id").value(record.id).key("size").value(size);
+        json.key("shared").value(shared);
         json.key("imported").value(date_of(record.imported_at, "%Y-%m-%dT%H:%M:%SZ"));
         json.key("source").value(record.source).key("layers").begin_array();
         for (const ImageLayer& layer : record.layers) {
@@ -174,10 +185,10 @@ std::string list_as_json(const std::vector<Listed>& listed) {
 
 std::string list_as_text(const std::vector<Listed>& listed) {
     std::vector<std::array<std::string, 5>> rows{{"NAME", "ID", "LAYERS", "SIZE", "IMPORTED"}};
-    for (const auto& [name, record, size] : listed) {
+    for (const auto& [name, record, size, shared] : listed) {
         rows.push_back({name.empty() ? "- (" + printable(record.source) + ")" : name, short_id(record.id),
                         std::to_string(record.layers.size()), in_megabytes(size),
-                        date_of(record.imported_at, "%Y-%m-%d %H:%M")});
+                        date_of(record.imported_at, "%Y-%m-%d %H:%M") + (shared ? " (shared)" : "")});
     }
     std::array<std::size_t, 5> widths{};
     for (const auto& row : rows) {
@@ -200,8 +211,14 @@ int do_images(const Context& context) {
         throw UsageError("images " + printable(context.invocation.words[0]), "the list takes no words",
                          "sandbox images [--json]");
     }
-    const auto store = open_store_if_exists(context);
-    const std::vector<Listed> listed = store ? list_store(*store) : std::vector<Listed>{};
+    const auto store = open_store_if_exists(context, StoreUse::read);
+    std::vector<Listed> listed = store ? list_store(*store) : std::vector<Listed>{};
+    if (const auto shared = open_shared_store(context.invocation)) {
+        for (Listed& image : list_store(*shared)) {
+            image.shared = true;
+            listed.push_back(std::move(image));
+        }
+    }
     if (context.invocation.spec.json) {
         say(list_as_json(listed));
     } else if (!listed.empty()) {
@@ -214,12 +231,12 @@ int do_rmi(const Context& context) {
     if (context.invocation.words.empty()) {
         throw UsageError("rmi", "no image is named", "sandbox rmi NAME...; sandbox images lists them");
     }
-    const auto store = open_store_if_exists(context);
+    const auto store = open_store_if_exists(context, StoreUse::manage);
     if (!store) {
         throw UsageError(printable(context.invocation.words[0]),
                          "no stored image has this name: there is no store", "sandbox import puts one there");
     }
-    const Mapping mapping = prepare_mapping(mapping_request(context), context.log);
+    const Mapping mapping = prepare_mapping(mapping_request(context, *store), context.log);
     for (const std::string& word : context.invocation.words) {
         for (const std::string& gone : remove_image(*store, word, mapping)) {
             say(is_digest(gone) ? "removed " + short_id(gone) : "untagged " + gone);
@@ -237,11 +254,11 @@ int do_prune(const Context& context) {
         throw UsageError("prune " + printable(context.invocation.words[0]), "prune takes no words",
                          "sandbox rmi removes an image by its name");
     }
-    const auto store = open_store_if_exists(context);
+    const auto store = open_store_if_exists(context, StoreUse::manage);
     if (!store) {
         return 0;
     }
-    const Mapping mapping = prepare_mapping(mapping_request(context), context.log);
+    const Mapping mapping = prepare_mapping(mapping_request(context, *store), context.log);
     const Collected collected = collect(*store, mapping, true);
     const unsigned runs = prune_runs(*store, mapping);
     say("removed " + counted(collected.images, "image") + ", " + counted(collected.layers, "layer") + ", " +

@@ -10,9 +10,9 @@ Usage: tests/run.sh [OPTIONS]
   --sanitize      also build with ASan and UBSan, and run the tests in that build first
   --perf          also measure: tests/perf/run.sh BUILD-DIR, between build and tests
   --filter REGEX  only the tests whose name matches (ctest -R)
-  --quick         without the Debian image, the tests labelled `slow`, and packages
+  --quick         without the Debian image, the tests labelled `slow`, packages and virtual machines
   --no-packages   do not build and check the .deb and the .rpm
-  --vm            also install the .deb in virtual machines, Debian 12 and 13, and test it there
+  --no-vm         do not install the .deb in virtual machines, Debian 12 and 13, and test it there
   --strict        compiler warnings are errors
   --jobs N        tests at a time (default: as many as processors)
 
@@ -20,7 +20,8 @@ Root's tests run as the user sandbox-test, which is made if need be, on a copy o
 builds and images there are used again by the next run. A plain user's run uses build-tests/ in the checkout, and
 sudo only to install packages.
 
-Labels that count here: `perf` never runs by ctest, `release` not in the sanitized build, `slow` not with --quick.
+Labels that count here: `perf` never runs by ctest, `release` not in the sanitized build, `slow` not with --quick;
+`package` and `vm` come last. The machines' images are kept; the first run makes them, which takes some minutes.
 Tests find the images in $SANDBOX_TEST_IMAGES: busybox.tar, debian.tar, and what lies in ../shared/images. They skip
 what is not there.
 USAGE
@@ -35,10 +36,12 @@ sanitize=
 perf=
 quick=
 packages=yes
-machines=
+machines=yes
 jobs=$(nproc)
 filter=()
 strict=()
+ran=
+preparation=
 
 die() {
     host_note "$@"
@@ -54,9 +57,9 @@ parse_options() {
             ;;
         --sanitize) sanitize=yes ;;
         --perf) perf=yes ;;
-        --quick) quick=yes packages= ;;
+        --quick) quick=yes packages='' machines='' ;;
         --no-packages) packages= ;;
-        --vm) machines=yes ;;
+        --no-vm) machines= ;;
         --strict) strict=(-DCMAKE_COMPILE_WARNING_AS_ERROR=ON) ;;
         --filter | --jobs)
             [ $# -ge 2 ] || die "$1 needs a value"
@@ -70,7 +73,9 @@ parse_options() {
 }
 
 install_dependencies() {
-    "$checkout/packaging/deps.sh" build run images test ${perf:+perf} ${packages:+packages} ${machines:+vm}
+    "$checkout/packaging/deps.sh" build run images test ${perf:+perf} ${packages:+packages}
+    # Without an emulator that part says so, and is skipped.
+    [ -z "$machines" ] || "$checkout/packaging/deps.sh" vm || host_note "going on without virtual machines"
 }
 
 # --- who runs the tests, and where -------------------------------------------------------------------------------
@@ -130,6 +135,7 @@ wait_for_other_runs() {
 # Every process of this run carries its number in the environment that it was started with.
 end_leftovers() {
     local pid
+    [ -z "$preparation" ] || kill "$preparation" 2>/dev/null || true
     {
         grep -lzxF "SANDBOX_TEST_RUN=$run_id" /proc/[0-9]*/environ || true
     } 2>/dev/null | while IFS=/ read -r _ _ pid _; do
@@ -200,29 +206,52 @@ make_images() {
     done
 }
 
+# is_asked_for BUILD-DIR SELECTION...
+is_asked_for() {
+    local dir=$1
+    shift
+    [ ${#filter[@]} -eq 0 ] ||
+        as_tester ctest --test-dir "$dir" -N "$@" "${filter[@]}" | grep '^Total Tests: [1-9]' >/dev/null
+}
+
+# run_tests BUILD-DIR SELECTION... -- [NAME=VALUE...]: with --filter there need not be any in each part of the whole
 run_tests() {
-    local dir=$1 left_out=$2
-    shift 2
-    as_tester "$@" ctest --test-dir "$dir" --output-on-failure --no-tests=error --timeout 300 --parallel "$jobs" \
-        -LE "^($left_out${quick:+|slow})\$" "${filter[@]}"
-}
-
-test_packages() {
-    as_tester CCACHE_DIR="$home/.cache/ccache" "$source_dir/tests/package/run.sh" "$work/release" "$work/images" \
-        "$work/packages"
-}
-
-# One at a time: emulated in software, one machine fills two processors.
-test_in_machines() {
-    local suite failed=
-    as_tester rm -rf "$work/release/packages"
-    as_tester cmake --build "$work/release" --target package
-    for suite in bookworm trixie; do
-        host_note "testing in a virtual machine: $suite"
-        as_tester "${proxies[@]}" "$source_dir/tests/vm/run.sh" "$suite" "$work"/release/packages/sandbox_*.deb \
-            "$work/release" "$work/images" "$work/vm" || [ $? -eq 77 ] || failed="$failed $suite"
+    local dir=$1 selection=()
+    shift
+    while [ "$1" != -- ]; do
+        selection+=("$1")
+        shift
     done
-    [ -z "$failed" ] || die "tests failed in:$failed"
+    shift
+    is_asked_for "$dir" "${selection[@]}" || return 0
+    ran=yes
+    as_tester "$@" ctest --test-dir "$dir" --output-on-failure --no-tests=error --timeout 300 --parallel "$jobs" \
+        "${selection[@]}" "${filter[@]}"
+}
+
+# Beside the builds: the mirror takes most of the time. What goes wrong here is told by the test, which tries again.
+prepare_machines() {
+    local suite
+    as_tester mkdir -p "$work/vm"
+    for suite in bookworm trixie; do
+        as_tester "${proxies[@]}" SANDBOX_TEST_MACHINES="$work/vm" nice "$source_dir/tests/vm/run.sh" --prepare "$suite" \
+            2>&1 | write_as_tester "$work/vm/$suite.log" || true
+    done
+}
+
+# Packages and machines beside each other, as far as memory goes: emulated in software, a machine fills a processor and
+# a half, and has 1.5 GB.
+test_what_is_installed() {
+    local memory_gb
+    is_asked_for "$work/release" -L "^($installed)\$" || return 0
+    as_tester rm -rf "$work/release/packages" "$work/vm/package"
+    as_tester mkdir -p "$work/vm/package"
+    as_tester cmake --build "$work/release" --target package
+    as_tester find "$work/release/packages" -name 'sandbox_*.deb' -exec cp {} "$work/vm/package/" ';'
+    memory_gb=$(awk '/^MemAvailable:/ { print int($2 / 1048576) }' /proc/meminfo)
+    [ "$memory_gb" -ge 6 ] || jobs=1
+    run_tests "$work/release" -V -L "^($installed)\$" -- CCACHE_DIR="$home/.cache/ccache" "${proxies[@]}" \
+        ${packages:+SANDBOX_TEST_PACKAGES="$work/packages"} ${machines:+SANDBOX_TEST_MACHINES="$work/vm"}
 }
 
 measure() {
@@ -245,22 +274,27 @@ fi
 trap end_leftovers EXIT
 
 # From here on everything runs as the tester, and nothing touches the caller's checkout.
+if [ -n "$machines" ] && [ ${#filter[@]} -eq 0 ]; then
+    prepare_machines 9>&- &
+    preparation=$!
+fi
 build "$work/release" -DCMAKE_BUILD_TYPE=Release "${strict[@]}"
 if [ -n "$sanitize" ]; then
     build "$work/sanitize" -DCMAKE_BUILD_TYPE=Debug -DSANDBOX_SANITIZE=ON "${strict[@]}"
 fi
 make_images
+left_out="perf|package|vm${quick:+|slow}"
 if [ -n "$sanitize" ]; then
     # 99: no test expects it, so that a report from any process of a test is seen.
-    run_tests "$work/sanitize" 'perf|release' ASAN_OPTIONS=exitcode=99 UBSAN_OPTIONS=print_stacktrace=1
+    run_tests "$work/sanitize" -LE "^($left_out|release)\$" -- ASAN_OPTIONS=exitcode=99 UBSAN_OPTIONS=print_stacktrace=1
 fi
 if [ -n "$perf" ]; then
     measure
 fi
-run_tests "$work/release" perf
-if [ -n "$packages" ]; then
-    test_packages
+run_tests "$work/release" -LE "^($left_out)\$" --
+[ -z "$preparation" ] || wait "$preparation"
+installed=${packages:+package}${packages:+${machines:+|}}${machines:+vm}
+if [ -n "$installed" ]; then
+    test_what_is_installed
 fi
-if [ -n "$machines" ]; then
-    test_in_machines
-fi
+[ -n "$ran" ] || die "no test's name matches that"

@@ -3,6 +3,7 @@
 #include "base/files.hpp"
 
 #include <fcntl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -15,6 +16,20 @@ Pipe make_pipe() {
     int ends[2];
     check(::pipe2(ends, O_CLOEXEC), "make a pipe");
     return {UniqueFd{ends[0]}, UniqueFd{ends[1]}};
+}
+
+Pipe make_byte_pipe() {
+    int ends[2];
+    check(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), "make", "a socket pair");
+    return {UniqueFd{ends[0]}, UniqueFd{ends[1]}};
+}
+
+int send_byte(int fd, char byte) noexcept {
+    ssize_t sent = 0;
+    do {
+        sent = ::send(fd, &byte, 1, MSG_NOSIGNAL);
+    } while (sent < 0 && errno == EINTR);
+    return sent == 1 ? 0 : -1;
 }
 
 std::string read_all(int fd, std::string_view object, std::size_t limit) {
@@ -70,7 +85,7 @@ void write_all(int fd, std::string_view bytes, std::string_view object) {
     }
 }
 
-void write_file_atomically(int dir_fd, const std::string& path, std::string_view bytes) {
+void write_file_atomically(int dir_fd, const std::string& path, std::string_view bytes, unsigned mode) {
     const std::string temporary = path + ".tmp." + std::to_string(::getpid());
     {
         const UniqueFd file{check(
@@ -78,6 +93,9 @@ void write_file_atomically(int dir_fd, const std::string& path, std::string_view
             "create", temporary)};
         try {
             write_all(file.get(), bytes, temporary);
+            if (mode != 0600) {
+                check(::fchmod(file.get(), mode), "set the mode of", temporary);
+            }
         } catch (...) {
             (void)::unlinkat(dir_fd, temporary.c_str(), 0); // the first failure is the one to report
             throw;

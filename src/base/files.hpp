@@ -18,6 +18,11 @@ struct Pipe {
 };
 Pipe make_pipe();
 
+/// A pipe for single bytes, made of sockets: where the reader is gone send_byte fails, and no SIGPIPE comes.
+Pipe make_byte_pipe();
+/// @return 0, or -1 with errno
+int send_byte(int fd, char byte) noexcept;
+
 /// Reads to the end. @param limit in bytes; a longer file is an error that names `object`.
 std::string read_all(int fd, std::string_view object, std::size_t limit = 1 << 20);
 
@@ -33,7 +38,8 @@ void write_all(int fd, std::string_view bytes, std::string_view object);
 
 /// Writes a file so that it is seen whole or not at all: a temporary name beside it, then rename(2).
 /// Power-off order is not promised here; the caller syncs where that matters.
-void write_file_atomically(int dir_fd, const std::string& path, std::string_view bytes);
+/// @param mode whatever the umask is
+void write_file_atomically(int dir_fd, const std::string& path, std::string_view bytes, unsigned mode = 0600);
 
 /// One byte or none: reads until one byte, end of file (false) or an error other than EINTR.
 bool read_byte(int fd, char* byte);

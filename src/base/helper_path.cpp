@@ -4,6 +4,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <climits>
 
 #include "base/error.hpp"
@@ -16,7 +17,7 @@ std::string helper_path(const std::string& name) {
         check(::readlink("/proc/self/exe", buffer, sizeof buffer), "read", "/proc/self/exe");
     std::string path{buffer, static_cast<std::size_t>(length)};
     for (int level = 0; level < 2; ++level) {
-        path.erase(path.find_last_of('/'));
+        path.erase(std::min(path.find_last_of('/'), path.size())); // above the root is the root
     }
     return path + "/libexec/sandbox/" + name;
 }

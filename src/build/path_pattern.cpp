@@ -39,16 +39,18 @@ Reach reach_of(const std::vector<std::string>& pattern, std::size_t at, const Na
         return from == path.size() ? Reach::whole : Reach::no;
     }
     if (pattern[at] == any_directories) {
-        Reach best = reach_of(pattern, at + 1, path, from);
-        for (std::size_t next = from; next < path.size() && !path[next].starts_with('.'); ++next) {
-            best = std::max(best, reach_of(pattern, at + 1, path, next + 1));
-        }
-        // At the end it stands for what lies in the directories as well.
         const bool visible = std::none_of(path.begin() + static_cast<std::ptrdiff_t>(from), path.end(),
                                           [](std::string_view name) { return name.starts_with('.'); });
-        if (visible) {
-            best =
-                std::max(best, at + 1 == pattern.size() && from < path.size() ? Reach::whole : Reach::into);
+        if (at + 1 == pattern.size()) {
+            // At the end it stands for what lies in the directory, not for itself.
+            return !visible ? Reach::no : from < path.size() ? Reach::whole : Reach::into;
+        }
+        Reach best = visible ? Reach::into : Reach::no;
+        for (std::size_t next = from; next <= path.size(); ++next) {
+            best = std::max(best, reach_of(pattern, at + 1, path, next));
+            if (next < path.size() && path[next].starts_with('.')) {
+                break;
+            }
         }
         return best;
     }

@@ -46,6 +46,16 @@ void wait_for_maps(const Child& child) noexcept {
     }
 }
 
+/// The caller's keys belong to whoever has his session keyring, whatever the ids and namespaces. keyrings(7),
+/// "Possession". A kernel without keys (ENOSYS), or a filter that we are under (EPERM), hands none out. A
+/// user has 200 keyrings: where they are used up the filter alone keeps the command away, if it is ours.
+void leave_keyring(const Child& child) noexcept {
+    if (sys::join_new_session_keyring() < 0 && errno != ENOSYS && errno != EPERM &&
+        child.plan.confinement.needs_own_keyring) {
+        fail(child, Stage::keyring);
+    }
+}
+
 void set_hostname(const Child& child) noexcept {
     const char* name = child.plan.hostname;
     if (name != nullptr && ::sethostname(name, std::strlen(name)) < 0) {
@@ -114,6 +124,7 @@ void enter_sandbox(const Plan& plan, int channel, const sigset_t& command_mask) 
     set_up_network(child);
     wait_for_maps(child);
     // From here on ids mean what they will mean inside.
+    leave_keyring(child);
     make_cgroup_namespace(child);
     allow_ping(child);
     make_time_namespace(child);

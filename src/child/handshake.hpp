@@ -27,6 +27,7 @@ namespace sandbox {
 enum class Stage : std::uint8_t {
     begin,     ///< mount propagation, waiting for the maps
     maps,      ///< writing its own maps, taking its id
+    keyring,   ///< a session keyring of its own
     network,   ///< loopback, addresses, routes
     tap,       ///< /dev/net/tun
     root,      ///< overlay or bind
@@ -36,6 +37,7 @@ enum class Stage : std::uint8_t {
     pivot,
     terminal,
     time,
+    command, ///< pid 1 makes the command's process
     limits,
     credentials,
     filter,

@@ -112,7 +112,7 @@ void run_init(Child& child) noexcept {
     (void)::sigprocmask(SIG_SETMASK, &all, nullptr);
     const pid_t command = child.plan.new_time_namespace ? fork_command(child) : vfork_command(child);
     if (command < 0) {
-        fail(child, Stage::execute);
+        fail(child, Stage::command);
     }
     const pid_t parent = ::getppid();
     if (!own_pids) {

@@ -283,6 +283,14 @@ constexpr Option options[] = {
      [](Invocation& i, const std::string& v, const Context&) {
          i.spec.sandbox.limits.processes = parse_pids_limit(v);
      }},
+    {"device-read-bps", 0, required, "PATH:RATE", nullptr, "bytes a second it may read from a disk", limits,
+     [](Invocation& i, const std::string& v, const Context&) {
+         i.spec.sandbox.limits.device_rates.push_back(parse_device_rate("--device-read-bps", v));
+     }},
+    {"device-write-bps", 0, required, "PATH:RATE", nullptr, "bytes a second it may write to a disk", limits,
+     [](Invocation& i, const std::string& v, const Context&) {
+         i.spec.sandbox.limits.device_rates.push_back(parse_device_rate("--device-write-bps", v));
+     }},
     {"ulimit", 0, required, "NAME=SOFT[:HARD]", nullptr, "a limit of setrlimit(2), as nofile or core", limits,
      [](Invocation& i, const std::string& v, const Context&) {
          i.spec.process.resource_limits.push_back(parse_ulimit(v));
@@ -299,6 +307,14 @@ constexpr Option options[] = {
     {"root", 0, required, "DIR", nullptr, "the store (default $SANDBOX_ROOT, then $XDG_DATA_HOME/sandbox)",
      root,
      [](Invocation& i, const std::string& v, const Context& c) { i.root = path_value("--root", v, c); }},
+    {"shared-root", 0, required, "DIR", nullptr, "a store that images are taken from too, and never written",
+     root,
+     [](Invocation& i, const std::string& v,
+        const Context& c) { i.shared_root = path_value("--shared-root", v, c); }},
+    {"shareable", 0, none, nullptr, nullptr, "import: with --root, into a store that other users may read",
+     root,
+     [](Invocation& i, const std::string& v,
+        const Context&) { i.shareable = switch_value("--shareable", v); }},
     {"name", 0, required, "NAME[:TAG]", nullptr, "import: what the image is called", root,
      [](Invocation& i, const std::string& v, const Context&) { i.image_name = v; }},
 
@@ -329,7 +345,8 @@ constexpr Command commands[] = {
      "one step of a build, hermetic: no network, no home, its outputs whole or not at all",
      CommandKind::build},
     {"import", "[OPTIONS] FILE|DIR|- [NAME[:TAG]]",
-     "put an image into the store: a root's tar, or what docker save and skopeo made", CommandKind::store},
+     "put an image into the store: a root's tar, a directory, or what docker save and skopeo made",
+     CommandKind::store},
     {"export", "[OPTIONS] IMAGE", "a tar of IMAGE's files, on stdout or in the file that -o names",
      CommandKind::pack},
     {"images", "[--json]", "list the store", CommandKind::store},
@@ -380,8 +397,12 @@ const Command* find_command(std::string_view name) {
 bool takes_option(const Command& command, const Option& option) {
     const std::string_view name = option.name;
     const std::string_view its = command.name;
-    if (name == "name") {
+    if (name == "name" || name == "shareable") {
         return its == "import";
+    }
+    if (name == "shared-root") {
+        return command.kind == CommandKind::start || command.kind == CommandKind::build || its == "export" ||
+               its == "images";
     }
     if (name == "output") {
         return its == "export" || its == "build";

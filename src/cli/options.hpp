@@ -21,6 +21,8 @@ struct Invocation {
     std::vector<std::string> words; ///< import, images, rmi, prune: what follows the options
     std::string image_name;         ///< --name
     std::string root;               ///< --root; empty: the default store
+    std::string shared_root;        ///< --shared-root; empty: none
+    bool shareable = false;         ///< --shareable
     std::string output;             ///< --output; empty or "-": stdout
     LogLevel log_level = LogLevel::warn;
     std::vector<std::string> config_files; ///< --config

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// User namespaces, and the ids that can be mapped in them.
+// The ids that can be mapped in a user namespace.
 #include <fcntl.h>
-#include <sched.h>
-#include <sys/mount.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
+#include <optional>
+#include <utility>
 
 #include "base/error.hpp"
 #include "base/files.hpp"
@@ -15,10 +15,8 @@
 #include "base/text.hpp"
 #include "doctor/checks.hpp"
 #include "doctor/distribution.hpp"
-#include "doctor/trial.hpp"
 #include "idmap/mapped_process.hpp"
 #include "idmap/subid.hpp"
-#include "idmap/user_namespace_failure.hpp"
 
 namespace sandbox {
 
@@ -57,25 +55,42 @@ std::string sharer_of(std::string_view file, const std::vector<SubIdRange>& mine
     return "";
 }
 
-} // namespace
-
-Finding check_user_namespaces() {
-    const int failure =
-        try_in_namespaces(CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWUTS | CLONE_NEWIPC, [] {
-            // Where AppArmor restricts them they can be made, and have no power: so one use of it.
-            return ::mount("tmpfs", "/", "tmpfs", 0, nullptr) < 0 ? errno : 0;
-        });
-    if (failure == 0) {
-        return {"user-namespaces", Finding::State::ok, "can be made, with power inside", ""};
-    }
-    const Error error = user_namespace_failure(failure);
-    return {"user-namespaces", Finding::State::missing, error.reason(), error.hint()};
+/// Root writes its maps itself: with its range, or in a container with the ids that the container has.
+std::optional<Mapping> mapping_without_helper() {
+    Mapping mapping = prepare_mapping({::geteuid(), ::getegid(), MapKind::root_is_you, false, true, ""},
+                                      Log{LogLevel::error});
+    return mapping.way == MapWay::direct ? std::optional{std::move(mapping)} : std::nullopt;
 }
+
+std::uint64_t ids_in(const IdMap& map) {
+    std::uint64_t sum = 0;
+    for (const IdMapLine& line : map) {
+        sum += line.count;
+    }
+    return sum;
+}
+
+std::string helper_fix(const char* helper) {
+    struct stat status {};
+    if (::stat(helper, &status) < 0) {
+        return install_command(Package::map_helpers);
+    }
+    // Owned by somebody who is not mapped here: inside a namespace, where nothing can be done about it.
+    return (status.st_mode & S_ISUID) != 0 ? "let the sandbox or container around this one map a whole range"
+                                           : std::string{"sudo chmod u+s "} + helper;
+}
+
+} // namespace
 
 Finding check_sub_ids() {
     const std::string name = user_name();
     const SubIds ids = find_subids(name, ::geteuid());
     Finding finding{"sub-ids", Finding::State::degraded, "", sub_id_range_hint};
+    if (const auto mapping = mapping_without_helper(); mapping && !ids.usable()) {
+        const std::uint64_t own = std::min(ids_in(mapping->maps.uid), ids_in(mapping->maps.gid));
+        return {finding.name, Finding::State::ok,
+                "none needed: the " + std::to_string(own) + " ids of this namespace can be mapped", ""};
+    }
     if (!ids.usable()) {
         finding.detail = name + " has no line in " + (ids.uid.empty() ? "/etc/subuid" : "/etc/subgid") +
                          ": one id inside, so other owners are lost and apt and the like may fail";
@@ -102,11 +117,14 @@ Finding check_sub_ids() {
 
 Finding check_map_helpers() {
     Finding finding{"newuidmap", Finding::State::ok, "newuidmap and newgidmap are there, with privilege", ""};
+    if (mapping_without_helper()) {
+        finding.detail = "not needed: " + user_name() + " writes the maps itself";
+        return finding;
+    }
     for (const char* helper : map_helpers) {
         const std::string trouble = map_helper_trouble(helper);
         if (!trouble.empty()) {
-            return {finding.name, Finding::State::degraded, trouble + ": one id inside",
-                    install_command(Package::map_helpers)};
+            return {finding.name, Finding::State::degraded, trouble + ": one id inside", helper_fix(helper)};
         }
     }
     return finding;

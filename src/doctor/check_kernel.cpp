@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Filters, limits, clocks, and what surrounds us.
+// Filters, clocks, and what surrounds us.
 #include <fcntl.h>
 #include <linux/landlock.h>
 #include <linux/seccomp.h>
 #include <sched.h>
 #include <sys/syscall.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -20,21 +19,47 @@ namespace sandbox {
 
 namespace {
 
-constexpr long cgroup2_magic = 0x63677270; // statfs(2)
-
-/// The caller's place in the v2 hierarchy: the line "0::PATH". cgroups(7).
-std::string own_cgroup() {
-    const auto text = read_file_if_exists(AT_FDCWD, "/proc/self/cgroup").value_or("");
-    for (const std::string_view line : split(text, '\n')) {
-        if (line.starts_with("0::")) {
-            return std::string{line.substr(3)};
-        }
-    }
-    return "";
-}
-
 bool exists(const char* path) {
     return ::access(path, F_OK) == 0;
+}
+
+std::string text_of(const char* path) {
+    try {
+        return std::string{trim(read_file_if_exists(AT_FDCWD, path).value_or(""))};
+    } catch (const SystemError&) {
+        return {}; // hidden from us
+    }
+}
+
+/// Every root is a mount, but a chroot's need not be. proc_pid_mountinfo(5): the fifth field.
+bool root_is_a_mount() {
+    const std::string mounts = text_of("/proc/self/mountinfo");
+    for (const std::string_view line : split(mounts, '\n')) {
+        const auto fields = split(line, ' ');
+        if (fields.size() > 4 && fields[4] == "/") {
+            return true;
+        }
+    }
+    return false;
+}
+
+std::string surroundings() {
+    if (!root_is_a_mount()) {
+        return "inside a chroot, where no user namespace can be made";
+    }
+    // The innermost first: with the host's root as its image, a sandbox shows what surrounds that.
+    if (text_of("/proc/1/comm") == "sandbox-init") {
+        return "inside a sandbox";
+    }
+    // systemd's container interface; podman and docker leave files of their own.
+    if (const std::string manager = text_of("/run/systemd/container"); !manager.empty()) {
+        return "inside a container of " + manager;
+    }
+    if (exists("/run/.containerenv") || exists("/.dockerenv")) {
+        return exists("/.dockerenv") ? "inside a container of docker" : "inside a container of podman";
+    }
+    const bool is_initial = text_of("/proc/self/uid_map").find("4294967295") != std::string::npos;
+    return is_initial ? "a host" : "inside a user namespace";
 }
 
 } // namespace
@@ -67,43 +92,8 @@ Finding check_time_namespace() {
             "a kernel of 5.6 or later with CONFIG_TIME_NS"};
 }
 
-Finding check_cgroups() {
-    Finding finding{"cgroups", Finding::State::degraded, "", ""};
-    struct statfs status {};
-    if (::statfs("/sys/fs/cgroup", &status) < 0 || status.f_type != cgroup2_magic) {
-        finding.detail = "no unified cgroup v2 hierarchy on /sys/fs/cgroup: no limits";
-        finding.fix = "boot with systemd.unified_cgroup_hierarchy=1";
-        return finding;
-    }
-    const std::string directory = "/sys/fs/cgroup" + own_cgroup();
-    if (::access((directory + "/cgroup.procs").c_str(), W_OK) < 0 || ::access(directory.c_str(), W_OK) < 0) {
-        finding.detail = "no cgroup is delegated to this process: no limits from here";
-        finding.fix = "start from a systemd user session, or by systemd-run --user --scope -p Delegate=yes";
-        return finding;
-    }
-    const auto controllers = read_file_if_exists(AT_FDCWD, directory + "/cgroup.controllers");
-    const std::string names{trim(controllers.value_or(""))};
-    for (const char* wanted : {"memory", "cpu", "pids"}) {
-        const auto words = split(names, ' ');
-        if (std::find(words.begin(), words.end(), wanted) == words.end()) {
-            finding.detail += (finding.detail.empty() ? "" : ", ") + std::string{wanted};
-        }
-    }
-    if (!finding.detail.empty()) {
-        finding.detail = "delegated without: " + finding.detail;
-        finding.fix = "systemctl edit user@.service: [Service] Delegate=cpu cpuset io memory pids";
-        return finding;
-    }
-    return {finding.name, Finding::State::ok, "delegated: " + names, ""};
-}
-
 Finding check_surroundings() {
-    if (exists("/run/.containerenv") || exists("/.dockerenv")) {
-        return {"surroundings", Finding::State::ok, "inside a container", ""};
-    }
-    const auto map = read_file_if_exists(AT_FDCWD, "/proc/self/uid_map").value_or("");
-    const bool initial = map.find("4294967295") != std::string::npos;
-    return {"surroundings", Finding::State::ok, initial ? "a host" : "inside a user namespace", ""};
+    return {"surroundings", Finding::State::ok, surroundings(), ""};
 }
 
 } // namespace sandbox

@@ -13,22 +13,44 @@
 #include <cstring>
 
 #include "base/error.hpp"
+#include "base/files.hpp"
 #include "base/helper_path.hpp"
 #include "base/unique_fd.hpp"
 #include "doctor/checks.hpp"
 #include "doctor/trial.hpp"
+#include "linux/netlink.hpp"
 #include "run/tap_failure.hpp"
 
 namespace sandbox {
 
 namespace {
 
-int make_tap() {
-    const UniqueFd tap{::open("/dev/net/tun", O_RDWR | O_CLOEXEC)};
+/// @return invalid, with errno, where none can be made
+UniqueFd make_tap() {
+    UniqueFd tap{::open("/dev/net/tun", O_RDWR | O_CLOEXEC)};
     ifreq request{};
     std::strncpy(request.ifr_name, "doctor0", sizeof request.ifr_name - 1);
     request.ifr_flags = IFF_TAP | IFF_NO_PI;
-    return !tap.valid() || ::ioctl(tap.get(), TUNSETIFF, &request) < 0 ? errno : 0;
+    if (tap.valid() && ::ioctl(tap.get(), TUNSETIFF, &request) < 0) {
+        const int failure = errno;
+        tap.reset();
+        errno = failure;
+    }
+    return tap;
+}
+
+/// In a network namespace of its own: becomes sandbox-net, which writes the rules of splicing there as it
+/// does for a sandbox, and says to `output` what the kernel refused. @return an errno value
+int try_splicing_with(const std::string& helper, int output) {
+    constexpr int loopback = 1; // the first interface of every network namespace
+    Netlink netlink;
+    const UniqueFd tap = make_tap();
+    if (!netlink.valid() || netlink.link_up(loopback, 0) < 0 || !tap.valid() ||
+        ::dup2(output, STDOUT_FILENO) < 0 || ::fcntl(tap.get(), F_SETFD, 0) < 0) {
+        return errno;
+    }
+    ::execl(helper.c_str(), "sandbox-net", "--try-splicing", std::to_string(tap.get()).c_str(), nullptr);
+    return errno;
 }
 
 bool can_ping(int family, int protocol) {
@@ -38,7 +60,7 @@ bool can_ping(int family, int protocol) {
 } // namespace
 
 Finding check_tap() {
-    const int failure = try_in_namespaces(CLONE_NEWNET, make_tap);
+    const int failure = try_in_namespaces(CLONE_NEWNET, [] { return make_tap().valid() ? 0 : errno; });
     if (failure == 0) {
         return {"tap", Finding::State::ok, "/dev/net/tun makes interfaces inside", ""};
     }
@@ -46,13 +68,24 @@ Finding check_tap() {
     return {"tap", Finding::State::missing, error.what(), error.hint()};
 }
 
-Finding check_network_programs() {
-    const std::string path = helper_path("sandbox-net");
-    if (::access(path.c_str(), X_OK) < 0) {
-        return {"sandbox-net", Finding::State::missing, path + ": " + error_text(errno),
+Finding check_splice_engine() {
+    const std::string helper = helper_path("sandbox-net");
+    if (::access(helper.c_str(), X_OK) < 0) {
+        return {"splice-engine", Finding::State::missing, helper + ": " + error_text(errno),
                 "install the package again"};
     }
-    return {"sandbox-net", Finding::State::ok, path, ""};
+    Pipe output = make_pipe();
+    const int status =
+        try_in_namespaces(CLONE_NEWNET, [&] { return try_splicing_with(helper, output.write.get()); });
+    output.write.reset();
+    const std::string reason = read_all(output.read.get(), "sandbox-net");
+    if (status == 0 && reason.empty()) {
+        return {"splice-engine", Finding::State::ok, "the kernel joins TCP connections", ""};
+    }
+    return {"splice-engine", Finding::State::degraded,
+            "TCP goes through libslirp, which is slower: " +
+                (reason.empty() ? "cannot be tried: " + error_text(status) : reason),
+            "sudo modprobe -a nf_tables nft_tproxy (a kernel with CONFIG_NFT_TPROXY)"};
 }
 
 Finding check_ping() {

@@ -1,15 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 // The store's place: who may reach it, how much room it has, and what can be mounted over it.
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/vfs.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdint>
+#include <utility>
 
 #include "base/error.hpp"
 #include "base/text.hpp"
@@ -18,6 +22,7 @@
 #include "doctor/distribution.hpp"
 #include "doctor/trial.hpp"
 #include "linux/tree.hpp"
+#include "rootfs/run_directory.hpp"
 #include "run/fuse_overlay_helper.hpp"
 
 namespace sandbox {
@@ -58,14 +63,31 @@ class ScratchDirectory {
     std::string path_;
 };
 
+/// What statfs(2) calls it.
+std::string file_system_at(const std::string& path) {
+    constexpr std::pair<std::uint32_t, const char*> names[] = {
+        {EXT4_SUPER_MAGIC, "ext4"}, {XFS_SUPER_MAGIC, "xfs"},   {BTRFS_SUPER_MAGIC, "btrfs"},
+        {TMPFS_MAGIC, "tmpfs"},     {F2FS_SUPER_MAGIC, "f2fs"}, {OVERLAYFS_SUPER_MAGIC, "overlayfs"},
+        {NFS_SUPER_MAGIC, "nfs"},   {FUSE_SUPER_MAGIC, "fuse"}, {0x2fc12fc1, "zfs"},
+        {0xca451a4e, "bcachefs"},
+    };
+    struct statfs status {};
+    if (::statfs(path.c_str(), &status) < 0) {
+        return error_text(errno);
+    }
+    for (const auto& [magic, name] : names) {
+        if (static_cast<std::uint32_t>(status.f_type) == magic) {
+            return name;
+        }
+    }
+    return "a file system of another kind";
+}
+
 int try_overlay(const std::string& directory) {
     for (const char* part : {"/lower", "/upper", "/work", "/merged"}) {
         if (::mkdir((directory + part).c_str(), 0700) < 0) {
             return errno;
         }
-    }
-    if (::setxattr((directory + "/upper").c_str(), "user.sandbox.doctor", "1", 1, 0) < 0) {
-        return errno;
     }
     const std::string options = "userxattr,volatile,lowerdir=" + directory + "/lower,upperdir=" + directory +
                                 "/upper,workdir=" + directory + "/work";
@@ -91,12 +113,38 @@ Finding check_store(const std::string& store_path) {
     }
     const std::uint64_t free = static_cast<std::uint64_t>(room.f_bavail) * room.f_frsize;
     constexpr std::uint64_t little = 1ULL << 30;
-    finding.detail += ", " + std::to_string(free >> 20) + " MiB free";
+    finding.detail += ", " + file_system_at(place) + ", " + std::to_string(free >> 20) + " MiB free";
     if (free < little) {
         finding.state = Finding::State::degraded;
         finding.fix = "make room, or name another place with --root or SANDBOX_ROOT";
     }
     return finding;
+}
+
+Finding check_xattrs(const std::string& store_path) {
+    int failure = 0;
+    try {
+        const ScratchDirectory scratch{existing_part(store_path)};
+        failure = ::setxattr(scratch.path().c_str(), "user.sandbox.doctor", "1", 1, 0) < 0 ? errno : 0;
+    } catch (const SystemError& error) {
+        failure = error.code();
+    }
+    if (failure == 0) {
+        return {"xattrs", Finding::State::ok, "the store keeps extended attributes of users", ""};
+    }
+    return {"xattrs", Finding::State::degraded,
+            "the store keeps no extended attributes of users, and so no overlay: " + error_text(failure),
+            "put the store on ext4, xfs or btrfs with --root or SANDBOX_ROOT"};
+}
+
+Finding check_dead_runs(const std::string& store_path) {
+    const unsigned dead = count_dead_runs(store_path);
+    if (dead == 0) {
+        return {"dead-runs", Finding::State::ok, "none", ""};
+    }
+    return {"dead-runs", Finding::State::degraded,
+            std::to_string(dead) + " of them hold disk space: what killed sandboxes had written",
+            "sandbox prune"};
 }
 
 Finding check_overlay(const std::string& store_path) {

@@ -31,15 +31,27 @@ std::string padded(std::string text, std::size_t width) {
 
 } // namespace
 
-std::vector<Finding> examine_host(const std::string& store_path) {
+std::vector<Finding> examine_host(const std::string& store_path, const SessionAddress& session) {
     return {
-        check_user_namespaces(),  check_sub_ids(),
-        check_map_helpers(),      check_full_map(),
-        check_store(store_path),  check_overlay(store_path),
-        check_fuse_overlayfs(),   check_tap(),
-        check_network_programs(), check_ping(),
-        check_seccomp(),          check_landlock(),
-        check_time_namespace(),   check_cgroups(),
+        check_user_namespaces(),
+        check_proc(),
+        check_sysctls(),
+        check_apparmor(),
+        check_sub_ids(),
+        check_map_helpers(),
+        check_full_map(),
+        check_store(store_path),
+        check_xattrs(store_path),
+        check_overlay(store_path),
+        check_dead_runs(store_path),
+        check_fuse_overlayfs(),
+        check_tap(),
+        check_splice_engine(),
+        check_ping(),
+        check_seccomp(),
+        check_landlock(),
+        check_time_namespace(),
+        check_cgroups(session),
         check_surroundings(),
     };
 }

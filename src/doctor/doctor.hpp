@@ -6,12 +6,14 @@
 #include <vector>
 
 #include "doctor/finding.hpp"
+#include "run/cgroup.hpp"
 
 namespace sandbox {
 
 /// Tries everything that a start needs or can use, in namespaces and a directory of its own; leaves nothing.
+/// The process itself may be in another cgroup meanwhile, as with a start that has limits.
 /// @param store_path where images lie; it need not exist
-std::vector<Finding> examine_host(const std::string& store_path);
+std::vector<Finding> examine_host(const std::string& store_path, const SessionAddress& session);
 
 /// Whether `sandbox shell IMAGE` works: nothing is missing.
 bool main_job_works(const std::vector<Finding>& findings);

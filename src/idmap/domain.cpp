@@ -275,7 +275,7 @@ void Domain::make_and_join(const SubIds& ranges, const Log& log) {
 }
 
 void Domain::start_holder(const SubIds& ranges) {
-    Pipe start_signal = make_pipe();
+    Pipe start_signal = make_byte_pipe();
     const UniqueFd state_file{check(
         ::openat(directory_.get(), new_state_name, O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600),
         "make", new_state_name)};
@@ -303,10 +303,14 @@ void Domain::start_holder(const SubIds& ranges) {
                   new_state_name);
         check(::renameat(directory_.get(), new_state_name, directory_.get(), state_name), "rename",
               new_state_name);
-        write_all(start_signal.write.get(), "m", "the domain");
+        check(send_byte(start_signal.write.get(), 'm'), "start", "the domain");
     } catch (...) {
         start_signal.write.reset(); // the holder reads end of file and leaves
-        (void)::waitpid(holder, nullptr, 0);
+        int status = 0;
+        if (::waitpid(holder, &status, 0) == holder && WIFSIGNALED(status)) {
+            // Whatever went wrong, that is why: no fault of the ranges, and the start can do without.
+            throw SystemError(ECHILD, "keep", "the domain");
+        }
         throw;
     }
 }

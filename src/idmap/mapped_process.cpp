@@ -63,7 +63,7 @@ int take_ids(const Mapping& mapping, int start, pid_t parent) {
 } // namespace
 
 ChildProcess run_mapped(const Mapping& mapping, const std::function<int()>& body) {
-    Pipe start = make_pipe();
+    Pipe start = make_byte_pipe();
     const pid_t parent = ::getpid();
     clone_args arguments{};
     arguments.flags = CLONE_NEWUSER;
@@ -81,7 +81,7 @@ ChildProcess run_mapped(const Mapping& mapping, const std::function<int()>& body
     try {
         check(child.pidfd.get(), "open a pidfd of", "a child process");
         write_maps(pid, mapping);
-        write_all(start.write.get(), "m", "a child process");
+        check(send_byte(start.write.get(), 'm'), "start", "a child process");
     } catch (...) {
         (void)::kill(pid, SIGKILL);
         (void)::waitpid(pid, nullptr, 0);

@@ -15,6 +15,7 @@
 #include "base/files.hpp"
 #include "base/text.hpp"
 #include "image/names.hpp"
+#include "linux/syscalls.hpp"
 
 namespace sandbox {
 
@@ -53,7 +54,10 @@ std::optional<UsedImage> use_image_if_exists(const Store& store, const std::stri
         }
         throw_errno(errno, "open", store.path() + "/" + record_path(id));
     }
-    check(::flock(file.get(), LOCK_SH), "lock", record_path(id));
+    // Where a shared store's file system knows no locks, its owner must know who uses an image.
+    if (::flock(file.get(), LOCK_SH) < 0 && !(errno == ENOLCK || errno == EOPNOTSUPP || errno == EINVAL)) {
+        throw_errno(errno, "lock", record_path(id));
+    }
     // Removed between the two calls it is no image any more, whoever holds its file.
     struct stat status {};
     check(::fstat(file.get(), &status), "look at", record_path(id));
@@ -119,14 +123,14 @@ bool put_image_record(const Store& store, const ImageRecord& record) {
     if (old && parse_image_record(*old)) {
         return false;
     }
-    write_file_atomically(images.get(), name, format_image_record(record));
+    write_file_atomically(images.get(), name, format_image_record(record), store.file_mode());
     return true;
 }
 
 void put_image_name(const Store& store, const std::string& name, const std::string& id) {
     const UniqueFd names = store.open_directory(store.fd(), "names");
     const std::string file = file_of_image_name(name);
-    write_file_atomically(names.get(), file, id + "\n");
+    write_file_atomically(names.get(), file, id + "\n", store.file_mode());
     const UniqueFd written{
         check(::openat(names.get(), file.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC), "open", name)};
     check(::fsync(written.get()), "write to the disk", name);
@@ -138,7 +142,14 @@ std::string tree_path(const std::string& digest, const std::string& map_key) {
 }
 
 bool has_tree(const Store& store, const std::string& digest, const std::string& map_key) {
-    return ::faccessat(store.fd(), tree_path(digest, map_key).c_str(), F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+    const std::string path = tree_path(digest, map_key);
+    if (store.is_the_callers()) {
+        return ::faccessat(store.fd(), path.c_str(), F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+    }
+    // A link on the way would make a directory of the caller's the image.
+    return UniqueFd{sys::openat2(store.fd(), path.c_str(), O_PATH | O_DIRECTORY, 0,
+                                 RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS)}
+        .valid();
 }
 
 } // namespace sandbox

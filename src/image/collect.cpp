@@ -45,7 +45,8 @@ void forget_known_files(const Store& store, const std::string& id) {
 
 /// The record's file, locked against new users. @return an invalid one where the image is in use
 UniqueFd lock_record(const Store& store, const std::string& path) {
-    UniqueFd file{::openat(store.fd(), path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC)};
+    // For writing, though nothing is written: over NFS an exclusive lock asks for it. flock(2), "NFS details"
+    UniqueFd file{::openat(store.fd(), path.c_str(), O_RDWR | O_NOFOLLOW | O_CLOEXEC)};
     if (file.valid() && ::flock(file.get(), LOCK_EX | LOCK_NB) < 0) {
         file.reset();
     }

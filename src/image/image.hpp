@@ -28,25 +28,29 @@ struct Image {
     UniqueFd lock;                   ///< tree: as long as it is open nobody removes the image
     bool unsynced = false;           ///< imported since the host started, and maybe not on the disk yet
     bool is_new = false;             ///< the store did not have it before this
+    const Store* shared = nullptr;   ///< the store of others that the name was found in; borrowed
 };
 
 /// What `text` names: "host", a stored image, "-" for stdin, a directory that is a root file system, or else
 /// an archive (an OCI layout's directory too) to be imported. A path that does not exist, or a directory that
 /// is neither, is a UsageError. Reads nothing of a file. @param store null where there is none yet
-Image identify_image(const std::string& text, const Store* store);
+/// @param shared asked for a name that the store has not; may be null, else outlives the result
+Image identify_image(const std::string& text, const Store* store, const Store* shared = nullptr);
 
 /// The ids that trees are made for, and what they were decided from.
 struct TreeMapping {
     MappingRequest request;
-    Mapping mapping; ///< mapping_for_trees()
+    Mapping mapping;        ///< mapping_for_trees()
+    bool read_only = false; ///< nobody will write to the root, so owners that are not mapped do no harm
 };
 
 /// Fills in the image's trees, config and lock: from the store when the file is known there, else by
-/// importing it. Two starts that import the same file at once do it once.
+/// importing it. Two starts that import the same file at once do it once. Trees of a shared store are used
+/// where they lie as far as they fit, and else copied into `store` once.
 void provide_tree(Image& image, const Store& store, const TreeMapping& trees, const Log& log);
 
 /// The same without importing. @return false when the file is not in the store yet
-bool provide_tree_if_imported(Image& image, const Store& store, const Mapping& mapping);
+bool provide_tree_if_imported(Image& image, const Store& store, const TreeMapping& trees);
 
 /// Puts the image into the store, under a name besides, all of it on the disk when this returns.
 /// @param name canonical; empty: what the archive itself says, else what its file is called

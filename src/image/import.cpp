@@ -21,6 +21,7 @@
 #include "idmap/mapped_process.hpp"
 #include "image/catalog.hpp"
 #include "image/image.hpp"
+#include "image/known_files.hpp"
 #include "image/progress.hpp"
 #include "linux/syscalls.hpp"
 #include "linux/tree.hpp"
@@ -124,7 +125,7 @@ UnpackDone run_unpack(const ArchiveFile& archive, const std::string& name, const
     Pipe report = make_pipe();
     SpawnRequest request;
     request.path = helper_path("sandbox-unpack");
-    request.arguments = {"sandbox-unpack", "import", directory};
+    request.arguments = {"sandbox-unpack", mapping.key == shared_map_key ? "share" : "import", directory};
     request.fds = {{archive.fd, 0}, {report.write.get(), 3}};
     const ChildProcess child = spawn_mapped(request, mapping);
     report.write.reset();
@@ -178,6 +179,9 @@ void ImportDirectory::move_layer(const std::string& digest, const std::string& m
     const std::string hex{hex_of(digest)};
     const UniqueFd layers = store_.open_directory(store_.fd(), "layers");
     const UniqueFd layer = store_.open_directory(layers.get(), hex);
+    if (store_.is_shared()) { // sandbox-unpack leaves it to the directories above to keep others out
+        check(::fchmodat(fd(), hex.c_str(), 0755, 0), "set the mode of", hex);
+    }
     if (::renameat2(fd(), hex.c_str(), layer.get(), map_key.c_str(), RENAME_NOREPLACE) == 0) {
         return;
     }
@@ -220,11 +224,12 @@ NewImage import_archive(const ArchiveFile& archive, const std::string& name, con
     }
     log.debug(name + ": " + std::to_string(done.entries) + " entries, " + done.digest);
     ImageRecord record = read_new_record(directory.fd(), name, done.digest);
+    record.imported_at = ::time(nullptr);
+    put_known_file(store, new_image_key(record.id), {record.id, record.imported_at, boot_id()});
     for (const ImageLayer& layer : record.layers) {
         directory.move_layer(layer.digest, mapping.key);
     }
     record.source = name;
-    record.imported_at = ::time(nullptr);
     return {record.id, put_image_record(store, record)};
 }
 

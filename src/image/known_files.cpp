@@ -60,6 +60,14 @@ std::optional<KnownFile> find_known_file(const Store& store, const std::string& 
     return entry && entry->imported_at - status.st_ctim.tv_sec >= racy_seconds ? entry : std::nullopt;
 }
 
+std::optional<KnownFile> find_known_file_of_key(const Store& store, const std::string& key) {
+    return read_entry(store, key);
+}
+
+std::string new_image_key(const std::string& id) {
+    return "new-" + std::string{hex_of(id)};
+}
+
 void put_known_file(const Store& store, const std::string& key, const KnownFile& file) {
     const UniqueFd tars = store.open_directory(store.fd(), "tars");
     write_file_atomically(

@@ -26,7 +26,13 @@ std::string known_file_key(const struct stat& status);
 /// Nothing where the file is not known, or may have changed since without showing it.
 std::optional<KnownFile> find_known_file(const Store& store, const std::string& key,
                                          const struct stat& status);
+/// The same by the key alone.
+std::optional<KnownFile> find_known_file_of_key(const Store& store, const std::string& key);
 void put_known_file(const Store& store, const std::string& key, const KnownFile& file);
+
+/// Of a new image, whatever it came from, until it is on the disk. Put there before the first tree is in its
+/// place: after a power failure no tree is taken for whole because nobody remembers that it was new.
+std::string new_image_key(const std::string& id);
 
 /// The entries' file names, and what they hold, stale ones left out.
 struct KnownFileEntry {

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <climits>
 #include <cstdlib>
 #include <ctime>
@@ -14,6 +15,7 @@
 #include "base/text.hpp"
 #include "image/catalog.hpp"
 #include "image/collect.hpp"
+#include "image/directory_tar.hpp"
 #include "image/image.hpp"
 #include "image/import.hpp"
 #include "image/known_files.hpp"
@@ -104,19 +106,22 @@ bool take_image(Image& image, const Store& store, const Mapping& mapping, const 
     return true;
 }
 
-/// Makes the trees that are there for other kinds of map only. @return false where one cannot be made so
+/// Makes the trees of these layers that are there for other kinds of map, or in the shared store, only.
+/// @return false where one cannot be made so
+bool make_missing_trees(const Store& store, const TreeMapping& trees, const std::vector<ImageLayer>& layers,
+                        const Log& log, const Store* shared = nullptr) {
+    if (store.is_shared()) {
+        return false; // it has one kind
+    }
+    return std::all_of(layers.begin(), layers.end(), [&](const ImageLayer& layer) {
+        return has_tree(store, layer.digest, trees.mapping.key) ||
+               make_tree_of_kind(store, layer.digest, trees.request, trees.mapping, log, shared);
+    });
+}
+
 bool make_missing_trees(const Store& store, const TreeMapping& trees, const std::string& id, const Log& log) {
     const auto used = use_image_if_exists(store, id);
-    if (!used) {
-        return false;
-    }
-    for (const ImageLayer& layer : used->record.layers) {
-        if (!has_tree(store, layer.digest, trees.mapping.key) &&
-            !make_tree_of_kind(store, layer.digest, trees.request, trees.mapping, log)) {
-            return false;
-        }
-    }
-    return true;
+    return used && make_missing_trees(store, trees, used->record.layers, log);
 }
 
 bool take_known_file(Image& image, const Store& store, const Mapping& mapping, const Archive& archive) {
@@ -144,6 +149,79 @@ void remove_stale_images(const Store& store, const Mapping& mapping) {
     }
 }
 
+/// The kind of a shared store's trees that a sandbox of this map can use where they lie. Their owner is the
+/// only id in them: where that is not the caller's nothing can be written over them. overlayfs.rst,
+/// "Permission model"; a copy up would give the file to an id that is not mapped.
+std::string usable_kind(const Store& shared, const TreeMapping& trees) {
+    if (!shared.is_shared()) {
+        return trees.mapping.key;
+    }
+    const bool fits = trees.mapping.maps.is_single() && (shared.is_the_callers() || trees.read_only);
+    return fits ? shared_map_key : "";
+}
+
+/// Straight from the shared store. @return false where a tree does not fit
+bool take_shared_trees(Image& image, const TreeMapping& trees) {
+    const std::string kind = usable_kind(*image.shared, trees);
+    if (kind.empty()) {
+        return false;
+    }
+    auto used = use_image_if_exists(*image.shared, image.id);
+    std::vector<std::string> layers;
+    for (std::size_t i = used ? used->record.layers.size() : 0; i-- > 0;) {
+        const std::string& digest = used->record.layers[i].digest;
+        if (!has_tree(*image.shared, digest, kind)) {
+            return false;
+        }
+        layers.push_back(image.shared->path() + "/" + tree_path(digest, kind));
+    }
+    if (layers.empty()) {
+        return false;
+    }
+    image.layers = std::move(layers);
+    image.config = std::move(used->record.config);
+    image.lock = std::move(used->lock);
+    return true;
+}
+
+/// As the copy of a shared image is remembered: like a known file, so that prune may drop it.
+std::string shared_copy_key(const std::string& id) {
+    return "shared-" + std::string{hex_of(id)};
+}
+
+bool take_shared_copy(Image& image, const Store& store, const Mapping& mapping) {
+    return find_known_file_of_key(store, shared_copy_key(image.id)) &&
+           take_image(image, store, mapping, image.id);
+}
+
+void copy_shared_image(Image& image, const Store& store, const TreeMapping& trees, const Log& log) {
+    remove_stale_images(store, trees.mapping);
+    const std::string key = shared_copy_key(image.id);
+    const UniqueFd tars = store.open_directory(store.fd(), "tars");
+    const ImportLock lock{tars.get(), key};
+    const UniqueFd store_lock = lock_store(store, LockKind::shared, true);
+    if (take_shared_copy(image, store, trees.mapping)) {
+        return; // made by another start while this one waited
+    }
+    const auto used = use_image_if_exists(*image.shared, image.id);
+    if (used) {
+        log.note(image.name +
+                 ": copying it from the shared store, once: its trees there do not fit your ids");
+    }
+    if (!used || !make_missing_trees(store, trees, used->record.layers, log, image.shared)) {
+        throw UsageError(
+            image.name,
+            used ? "the shared store has it for other ids than yours only"
+                 : "the shared store's record of it cannot be read",
+            "its owner can import it for everybody: sandbox import --root NEW-DIR --shareable FILE");
+    }
+    (void)put_image_record(store, used->record);
+    put_known_file(store, key, {image.id, ::time(nullptr), {}});
+    if (!take_image(image, store, trees.mapping, image.id)) {
+        throw Error(image.name, "its copy from the shared store has gone again");
+    }
+}
+
 [[noreturn]] void refuse_missing_tree(const Image& image) {
     throw UsageError(image.name,
                      "the stored image cannot be used: its record, or its tree for this id map, is missing",
@@ -152,16 +230,26 @@ void remove_stale_images(const Store& store, const Mapping& mapping) {
 
 } // namespace
 
-Image identify_image(const std::string& text, const Store* store) {
+Image identify_image(const std::string& text, const Store* store, const Store* shared) {
+    Image image;
+    image.name = text;
     if (text == "host") {
-        return {ImageKind::host, text, {"/"}, {}, {}, {}, false, false};
+        image.layers = {"/"};
+        return image;
+    }
+    image.kind = ImageKind::tree;
+    if (text == "-") {
+        return image;
     }
     // "./x" is always a path; and so a file that a stranger put in the current directory never shadows a
     // name.
-    const auto name = store != nullptr ? canonical_image_name(text) : std::nullopt;
-    const auto id = name ? find_image_name(*store, *name) : std::nullopt;
-    if (id || text == "-") {
-        return {ImageKind::tree, text, {}, id.value_or(""), {}, {}, false, false};
+    const auto name = canonical_image_name(text);
+    for (const Store* const place : {store, shared}) {
+        if (const auto id = name && place != nullptr ? find_image_name(*place, *name) : std::nullopt) {
+            image.id = *id;
+            image.shared = place == shared ? shared : nullptr;
+            return image;
+        }
     }
     struct stat status {};
     if (::stat(text.c_str(), &status) < 0) {
@@ -172,17 +260,23 @@ Image identify_image(const std::string& text, const Store* store) {
                          "sandbox images lists what is stored; nothing is pulled");
     }
     if (!S_ISDIR(status.st_mode)) {
-        return {ImageKind::tree, text, {}, {}, {}, {}, false, false};
+        return image;
     }
     const UniqueFd directory{check(::open(text.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC), "open", text)};
     if (is_oci_layout(directory)) {
-        return {ImageKind::tree, text, {}, {}, {}, {}, false, false};
+        return image;
     }
     require_root_filesystem(directory, text);
-    return {ImageKind::directory, text, {absolute_path(text)}, {}, {}, {}, false, false};
+    image.kind = ImageKind::directory;
+    image.layers = {absolute_path(text)};
+    return image;
 }
 
-bool provide_tree_if_imported(Image& image, const Store& store, const Mapping& mapping) {
+bool provide_tree_if_imported(Image& image, const Store& store, const TreeMapping& trees) {
+    const Mapping& mapping = trees.mapping;
+    if (image.shared != nullptr) {
+        return take_shared_copy(image, store, mapping) || take_shared_trees(image, trees);
+    }
     if (!image.id.empty()) {
         return take_image(image, store, mapping, image.id);
     }
@@ -191,6 +285,12 @@ bool provide_tree_if_imported(Image& image, const Store& store, const Mapping& m
 
 void provide_tree(Image& image, const Store& store, const TreeMapping& trees, const Log& log) {
     const Mapping& mapping = trees.mapping;
+    if (image.shared != nullptr) {
+        if (!take_shared_copy(image, store, mapping) && !take_shared_trees(image, trees)) {
+            copy_shared_image(image, store, trees, log);
+        }
+        return;
+    }
     if (!image.id.empty()) {
         if (take_image(image, store, mapping, image.id)) {
             return;
@@ -231,17 +331,39 @@ void provide_tree(Image& image, const Store& store, const TreeMapping& trees, co
     image.is_new = made.is_new;
 }
 
+namespace {
+
+/// A copy of a directory that is a root file system; it must not change meanwhile.
+void import_directory(Image& image, const Store& store, const TreeMapping& trees, const Log& log) {
+    remove_stale_images(store, trees.mapping);
+    const UniqueFd store_lock = lock_store(store, LockKind::shared, true);
+    DirectoryTar tar{image.name, image.layers.at(0), trees.mapping, log};
+    NewImage made;
+    try {
+        made = import_archive({tar.fd(), 0}, image.name, store, trees.mapping, log);
+    } catch (const Error&) {
+        tar.rethrow_failure(); // a tar that ends early does so for a reason
+        throw;
+    }
+    tar.finish();
+    if (!take_image(image, store, trees.mapping, made.id)) {
+        refuse_missing_tree(image);
+    }
+    image.is_new = made.is_new;
+}
+
+} // namespace
+
 Imported import_image(const std::string& source, const std::string& name, const Store& store,
                       const TreeMapping& trees, const Log& log) {
     Image image = identify_image(
         source == "-" || source.find('/') != std::string::npos ? source : "./" + source, nullptr);
-    if (image.kind != ImageKind::tree) {
-        throw UsageError(source,
-                         "a directory that is a root file system is used where it is, without an import",
-                         "to keep a copy: tar -C DIR -c . | sandbox import - NAME");
-    }
     Imported result;
-    provide_tree(image, store, trees, log);
+    if (image.kind == ImageKind::directory) {
+        import_directory(image, store, trees, log);
+    } else {
+        provide_tree(image, store, trees, log);
+    }
     result.was_there = !image.is_new;
     result.id = image.id;
     const auto used = use_image_if_exists(store, image.id);
@@ -275,7 +397,9 @@ void sync_store(const Store& store) {
 
 void mark_synced(const Store& store, const std::string& id) {
     for (const auto& [key, file] : list_known_files(store)) {
-        if (file.id == id && !file.boot.empty()) {
+        if (file.id == id && key == new_image_key(id)) {
+            (void)::unlinkat(store.fd(), ("tars/" + key).c_str(), 0); // gone already is as good
+        } else if (file.id == id && !file.boot.empty()) {
             put_known_file(store, key, {file.id, file.imported_at, {}});
         }
     }

@@ -6,60 +6,51 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <utility>
+
 #include "base/error.hpp"
 #include "base/files.hpp"
 #include "base/text.hpp"
+#include "linux/tree.hpp"
 
 namespace sandbox {
 
 namespace {
 
 constexpr const char* layout_version = "1";
+constexpr const char* shared_version = "1 shared"; // no layout to a sandbox that does not know this kind
 constexpr const char* scaffold_end = "scaffold/etc/resolv.conf"; // made last
 constexpr const char* root_hint = "choose another place with --root DIR or SANDBOX_ROOT";
+constexpr const char* share_hint =
+    "its owner makes one that others may read: sandbox import --root NEW-DIR --shareable FILE";
 
 } // namespace
 
-Store::Store(const std::string& root) : path_(root) {
+Store::Store(const std::string& root, StoreUse use) : path_(root) {
     constexpr int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
     root_ = UniqueFd{::open(path_.c_str(), flags)};
-    if (!root_.valid() && errno == ENOENT) {
-        make_root();
+    if (!root_.valid() && errno == ENOENT && use != StoreUse::read) {
+        make_root(use);
         root_ = UniqueFd{::open(path_.c_str(), flags)};
     }
     if (!root_.valid()) {
-        throw SystemError(errno, "open the store", path_, root_hint);
+        throw SystemError(errno, use == StoreUse::read ? "open the shared store" : "open the store", path_,
+                          use != StoreUse::read ? root_hint
+                          : errno == EACCES     ? share_hint
+                                                : "");
     }
-    struct stat status {};
-    check(::fstat(root_.get(), &status), "look at", path_);
-    if (status.st_uid != ::geteuid()) {
-        throw UsageError(path_, "the store belongs to another user", root_hint);
+    check_version(use);
+    check_access(use);
+    if (use == StoreUse::read) {
+        return;
     }
-    if ((status.st_mode & 077) != 0) {
-        throw UsageError(path_, "the store is open to other users", "chmod 700 " + path_);
-    }
-    check_version();
-}
-
-void Store::make_root() {
-    for (auto slash = path_.find('/', 1); slash != std::string::npos; slash = path_.find('/', slash + 1)) {
-        (void)::mkdir(path_.substr(0, slash).c_str(), 0700); // the last one, below, tells what is wrong
-    }
-    if (::mkdir(path_.c_str(), 0700) < 0 && errno != EEXIST) {
-        throw SystemError(errno, "make the store", path_, root_hint);
-    }
-}
-
-void Store::check_version() {
-    const auto version = read_file_if_exists(fd(), "version");
-    if (version && trim(*version) != layout_version) {
-        throw UsageError(
-            path_,
-            "the store has layout " + printable(trim(*version)) + ", this sandbox knows " + layout_version,
-            root_hint);
+    if (::faccessat(fd(), ".", W_OK, 0) < 0 && errno == EROFS) {
+        throw SystemError(
+            EROFS, "write to the store", path_,
+            "--root DIR names another; --shared-root DIR takes images from one that cannot be written");
     }
     // The scaffold's last part is looked at too: whoever tidied it away gets it again.
-    if (version && ::faccessat(fd(), scaffold_end, F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
+    if (shared_ || ::faccessat(fd(), scaffold_end, F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
         return;
     }
     try {
@@ -67,6 +58,89 @@ void Store::check_version() {
     } catch (const SystemError& error) {
         throw SystemError(error.code(), "write to the store", path_, root_hint);
     }
+}
+
+void Store::make_root(StoreUse use) {
+    // Others must reach a shared store: the way to it is made for them too.
+    const mode_t mode = use == StoreUse::share ? 0755 : 0700;
+    for (auto slash = path_.find('/', 1); slash != std::string::npos; slash = path_.find('/', slash + 1)) {
+        (void)::mkdir(path_.substr(0, slash).c_str(), mode); // the last one, below, tells what is wrong
+    }
+    if (::mkdir(path_.c_str(), 0700) < 0 && errno != EEXIST) {
+        throw SystemError(errno, "make the store", path_, root_hint);
+    }
+}
+
+/// Which kind of store it is, and a new shared one made.
+void Store::check_version(StoreUse use) {
+    struct stat status {};
+    check(::fstat(fd(), &status), "look at", path_);
+    is_the_callers_ = status.st_uid == ::geteuid();
+    if (!is_the_callers_ && ::faccessat(fd(), "version", R_OK, 0) < 0 && errno == EACCES) {
+        refuse_others_store(use); // a private one, whatever its mode is
+    }
+    auto text = read_file_if_exists(fd(), "version");
+    if (!text && use == StoreUse::share && is_the_callers_) {
+        if (!is_empty_directory(fd(), ".")) {
+            throw UsageError(path_, "not empty, so it is not made a shared store",
+                             "name a directory that is new or empty");
+        }
+        make_shared_layout();
+        text = shared_version;
+    }
+    const std::string version{trim(text.value_or(use == StoreUse::read ? "none" : layout_version))};
+    shared_ = version == shared_version;
+    if (!shared_ && version != layout_version) {
+        throw UsageError(path_,
+                         use == StoreUse::read && !text ? std::string{"there is no store"}
+                                                        : "the store has layout " + printable(version) +
+                                                              ", this sandbox knows " + layout_version,
+                         root_hint);
+    }
+}
+
+void Store::refuse_others_store(StoreUse use) const {
+    throw UsageError(path_, "the store belongs to another user",
+                     use == StoreUse::read ? share_hint
+                     : shared_             ? "--shared-root " + path_ + " takes images from it"
+                                           : root_hint);
+}
+
+void Store::check_access(StoreUse use) {
+    struct stat status {};
+    check(::fstat(fd(), &status), "look at", path_);
+    if (shared_ && use == StoreUse::run) {
+        throw UsageError(path_, "this is a shared store: images are taken from it, and nothing runs in it",
+                         "--shared-root " + path_ + " in place of --root");
+    }
+    if (!is_the_callers_ && !(shared_ && use == StoreUse::read)) {
+        refuse_others_store(use);
+    }
+    if (shared_ && (status.st_mode & 022) != 0) {
+        throw UsageError(path_, "others than its owner can write to the shared store", "chmod go-w " + path_);
+    }
+    if (!shared_ && (status.st_mode & 077) != 0) {
+        throw UsageError(path_, "the store is open to other users", "chmod 700 " + path_);
+    }
+    if (!shared_ && use == StoreUse::share) {
+        throw UsageError(
+            path_,
+            "a private store cannot be shared: its trees hold set-uid files, and files that only "
+            "their owners may read",
+            "name another directory, new or empty, with --root");
+    }
+}
+
+/// Only what belongs to images, and that readable for all.
+void Store::make_shared_layout() {
+    check(::fchmod(fd(), 0755), "set the mode of", path_);
+    for (const auto& [name, mode] :
+         {std::pair{"names", 0755U}, std::pair{"images", 0755U}, std::pair{"layers", 0755U},
+          std::pair{"tmp", 0700U}, std::pair{"tars", 0700U}}) {
+        check(::mkdirat(fd(), name, mode), "make", path_ + "/" + name);
+        check(::fchmodat(fd(), name, mode, 0), "set the mode of", name);
+    }
+    write_file_atomically(fd(), "version", std::string{shared_version} + "\n", 0644);
 }
 
 /// The version comes last: where it stands, the rest is there.
@@ -100,6 +174,9 @@ UniqueFd Store::open_directory(int parent, const std::string& name) const {
             throw SystemError(errno, "make a directory in the store", path_, root_hint);
         }
         directory = UniqueFd{::openat(parent, name.c_str(), flags)};
+        if (shared_ && directory.valid()) {
+            check(::fchmod(directory.get(), 0755), "set the mode of", name);
+        }
     }
     check(directory.get(), "open a directory of the store", path_ + "/.../" + name);
     return directory;

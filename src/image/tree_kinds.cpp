@@ -16,6 +16,7 @@
 #include "base/text.hpp"
 #include "idmap/mapped_process.hpp"
 #include "image/catalog.hpp"
+#include "image/image.hpp"
 #include "image/import.hpp"
 #include "image/owner_change.hpp"
 
@@ -27,6 +28,7 @@ namespace {
 struct Source {
     Mapping mapping;
     std::string path;
+    bool for_everyone = false; ///< a shared store's: its owner and modes are nothing of the image's
 };
 
 /// @param full the whole range, id 0 being the caller
@@ -41,6 +43,18 @@ std::optional<Source> find_source(const Store& store, const std::string& digest,
     return std::nullopt;
 }
 
+std::optional<Source> find_shared_source(const Store& shared, const std::string& digest,
+                                         const Mapping& full) {
+    if (!shared.is_shared()) {
+        return find_source(shared, digest, full);
+    }
+    auto mapping = mapping_of_kind(full, MapKind::single_root);
+    if (!mapping || !has_tree(shared, digest, shared_map_key)) {
+        return std::nullopt;
+    }
+    return Source{*std::move(mapping), shared.path() + "/" + tree_path(digest, shared_map_key), true};
+}
+
 /// An id through two maps: inside of one, outside, inside of the other. What is mapped in neither stays as it
 /// is.
 std::uint32_t translate(std::uint32_t id, const IdMap& from, const IdMap& to) {
@@ -51,11 +65,15 @@ FileOwner translate(const FileOwner& owner, const IdMaps& from, const IdMaps& to
     return {translate(owner.uid, from.uid, to.uid), translate(owner.gid, from.gid, to.gid), owner.mode};
 }
 
-void copy_files(const std::string& from, const std::string& to, const Mapping& full) {
+void copy_files(const Source& source, const std::string& to, const Mapping& full) {
+    const std::string& from = source.path;
     Pipe messages = make_pipe();
     SpawnRequest request;
     request.path = "/bin/cp";
     request.arguments = {"cp", "-a", "--reflink=auto", "--", from, to};
+    if (source.for_everyone) { // its owner may be no id of this map
+        request.arguments.insert(request.arguments.begin() + 2, "--no-preserve=ownership");
+    }
     request.environment = {"LC_ALL=C"};
     request.fds = {{messages.write.get(), 2}};
     const ChildProcess child = spawn_mapped(request, full);
@@ -73,7 +91,7 @@ void convert(const Store& store, const std::string& digest, const Source& source
     ImportDirectory directory{store, full};
     const UniqueFd layer = store.open_directory(directory.fd(), hex);
     const std::string tree = directory.path() + "/" + hex + "/root";
-    copy_files(source.path, tree, full);
+    copy_files(source, tree, full);
     OwnerChange change;
     change.from_attribute = source.mapping.maps.is_single();
     change.to_attribute = wanted.maps.is_single();
@@ -95,16 +113,21 @@ void convert(const Store& store, const std::string& digest, const Source& source
     if (wait_for(child) != 0) {
         throw Error(source.path, "its owners cannot be changed for another id map");
     }
+    // A tree in its place is trusted for ever, so after a power failure it must be whole.
+    sync_store(store);
     directory.move_layer(digest, wanted.key);
 }
 
 } // namespace
 
 bool make_tree_of_kind(const Store& store, const std::string& digest, const MappingRequest& request,
-                       const Mapping& mapping, const Log& log) {
+                       const Mapping& mapping, const Log& log, const Store* shared) {
     const auto make = [&](const Mapping& full) {
-        const auto source = find_source(store, digest, full);
-        if (!source || full.maps.is_single()) {
+        auto source = find_source(store, digest, full);
+        if (!source && shared != nullptr) {
+            source = find_shared_source(*shared, digest, full);
+        }
+        if (!source || (full.maps.is_single() && !source->for_everyone)) {
             return false;
         }
         log.debug("copying " + source->path + " for " + mapping.key);

@@ -5,6 +5,7 @@
 
 #include <fcntl.h>
 #include <linux/close_range.h>
+#include <linux/keyctl.h>
 #include <linux/openat2.h>
 #include <linux/sched.h>
 #include <signal.h>
@@ -53,6 +54,11 @@ inline int close_from(unsigned first) noexcept {
 }
 inline int cloexec_from(unsigned first) noexcept {
     return static_cast<int>(::syscall(SYS_close_range, first, ~0U, CLOSE_RANGE_CLOEXEC));
+}
+
+/// keyctl(2): an empty session keyring of the caller's own, in place of the one it was born with.
+inline long join_new_session_keyring() noexcept {
+    return ::syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, nullptr);
 }
 
 } // namespace sandbox::sys

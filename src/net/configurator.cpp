@@ -33,7 +33,6 @@ namespace sandbox::net {
 
 namespace {
 
-constexpr int patience = 5000; ///< milliseconds; the kernel may have to load modules
 constexpr std::size_t max_sockets = 5;
 
 /// What the one packet says. The descriptors come in this order.
@@ -192,7 +191,7 @@ UniqueFd take(const int*& next) {
 }
 
 /// @return nothing but a reason where no whole answer came in time
-ConfiguratorResult receive_answer(UniqueFd channel) {
+ConfiguratorResult receive_answer(UniqueFd channel, int patience) {
     ConfiguratorResult result;
     pollfd wait{channel.get(), POLLIN, 0};
     int ready = 0;
@@ -269,7 +268,7 @@ ConfiguratorResult configure_namespace(int tap, const ConfiguratorRequest& reque
         return result;
     }
     theirs.reset();
-    result = receive_answer(std::move(ours));
+    result = receive_answer(std::move(ours), request.patience);
     if (!result.agent.valid()) {
         (void)::kill(configurator, SIGKILL); // it has nothing more to do, or has not done it in time
         (void)::waitpid(configurator, nullptr, 0);

@@ -4,7 +4,7 @@
 //
 //   sandbox-net                          configurator (a fork)
 //   fork                            ─▶   joins the namespaces that the tap leads to
-//   waits, 5 seconds at most             rules, listeners, raw sockets: IPv4, then IPv6
+//   waits, but not for ever              rules, listeners, raw sockets: IPv4, then IPv6
 //   confine()                       ◀─   one packet: which sockets, and what went wrong; the sockets
 //   (SCM_RIGHTS) reads packets                        leaves, or stays as the agent of socket_agent.hpp
 #pragma once
@@ -27,7 +27,8 @@ struct SpliceSockets {
 struct ConfiguratorRequest {
     bool splice = true;
     bool ipv6 = true;
-    bool agent = false; ///< a process that makes sockets inside, for as long as its channel is open
+    bool agent = false;  ///< a process that makes sockets inside, for as long as its channel is open
+    int patience = 5000; ///< milliseconds; the kernel may have to load modules
 };
 
 struct ConfiguratorResult {

@@ -12,7 +12,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <climits>
 #include <cstdio>
+#include <cstring>
 #include <exception>
 #include <optional>
 #include <string>
@@ -21,6 +23,7 @@
 #include "base/error.hpp"
 #include "base/files.hpp"
 #include "base/network_control.hpp"
+#include "base/text.hpp"
 #include "base/unique_fd.hpp"
 #include "net/capture.hpp"
 #include "net/configurator.hpp"
@@ -256,12 +259,26 @@ void serve(const Settings& settings, pid_t parent) {
     network.run();
 }
 
+/// For `sandbox doctor`: whether TCP can be spliced in the namespace of a tap. Says on stdout what fails.
+/// @return the exit status: 1 where not even IPv4 can be
+int try_splicing(const char* tap) {
+    constexpr int asked_for_the_truth = 60'000; // a start would go on without
+    const ConfiguratorResult inside =
+        configure_namespace(static_cast<int>(parse_number(tap, INT_MAX).value_or(INT_MAX)),
+                            {true, true, false, asked_for_the_truth});
+    (void)std::fputs(inside.failure.c_str(), stdout); // the exit status says it too
+    return inside.ipv4.valid() ? 0 : 1;
+}
+
 } // namespace
 
 int main(int argc, char** argv) {
     const pid_t parent = ::getppid();
     // SLIRP_DEBUG, G_DEBUG and their like are the caller's, not this program's interface.
     (void)::clearenv();
+    if (argc == 3 && std::strcmp(argv[1], "--try-splicing") == 0) {
+        return try_splicing(argv[2]);
+    }
     Settings settings;
     try {
         settings = parse_settings(argc, argv);

@@ -236,6 +236,8 @@ CompiledPlan compile(const PlanInputs& inputs) {
 
     plan.confinement.no_new_privileges = !allows_new_privileges(inputs.spec);
     plan.confinement.filter = {inputs.filter.data(), inputs.filter.size()};
+    plan.confinement.needs_own_keyring =
+        inputs.filter.empty() || inputs.spec.process.filter.kind != FilterKind::standard;
     plan.confinement.reports_calls = inputs.spec.process.filter.kind == FilterKind::report;
     memory.limits = limit_plans(inputs.spec.process);
     plan.confinement.limits = {memory.limits.data(), memory.limits.size()};

@@ -126,8 +126,9 @@ struct LimitPlan {
 /// What the command is kept from, beyond its credentials.
 struct ConfinementPlan {
     bool no_new_privileges = true;
-    Run<sock_filter> filter;    ///< empty: none
-    bool reports_calls = false; ///< the filter tells a listener, which the parent gets
+    bool needs_own_keyring = false; ///< nothing but a session keyring of its own keeps the caller's keys away
+    Run<sock_filter> filter;        ///< empty: none
+    bool reports_calls = false;     ///< the filter tells a listener, which the parent gets
     Run<LimitPlan> limits;
 };
 

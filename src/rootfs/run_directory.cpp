@@ -46,6 +46,26 @@ bool is_clean(int run_directory) {
            is_empty_directory(run_directory, "upper");
 }
 
+constexpr int directory_flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+
+/// Whether a killed run has left something in runs/MAP/NAME. Locks it for as long as `run` is open.
+bool is_dead(int run) {
+    return ::flock(run, LOCK_EX | LOCK_NB) == 0 && exists(run, "work") && !is_clean(run);
+}
+
+/// Calls look(kind, name, run) for each run directory in runs/, with descriptors of it and of what it lies
+/// in.
+template <typename Look>
+void for_each_run(int runs, const std::string& key, Look look) {
+    const UniqueFd kind{check(::openat(runs, key.c_str(), directory_flags), "open", key)};
+    for (const std::string& name : entries_of(kind.get(), ".")) {
+        const UniqueFd run{name == dead_name ? -1 : ::openat(kind.get(), name.c_str(), directory_flags)};
+        if (run.valid()) {
+            look(kind.get(), name, run.get());
+        }
+    }
+}
+
 /// Moved aside under a new name, for later removal.
 void set_aside(int kind_fd, const std::string& name) {
     if (::mkdirat(kind_fd, dead_name, 0700) < 0 && errno != EEXIST) {
@@ -86,13 +106,12 @@ RunDirectory::~RunDirectory() {
 
 /// Locks runs/MAP/NAME and sees that it is ready for use. @return false when another run has it
 bool RunDirectory::take(const std::string& name) {
-    constexpr int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
-    UniqueFd directory{::openat(kind_.get(), name.c_str(), flags)};
+    UniqueFd directory{::openat(kind_.get(), name.c_str(), directory_flags)};
     if (!directory.valid()) {
         if (::mkdirat(kind_.get(), name.c_str(), 0700) < 0 && errno != EEXIST) {
             throw_errno(errno, "make a directory in the store", name);
         }
-        directory = UniqueFd{check(::openat(kind_.get(), name.c_str(), flags), "open", name)};
+        directory = UniqueFd{check(::openat(kind_.get(), name.c_str(), directory_flags), "open", name)};
     }
     if (::flock(directory.get(), LOCK_EX | LOCK_NB) < 0) {
         return false;
@@ -131,8 +150,7 @@ void RunDirectory::make_parts() {
 void RunDirectory::clean() {
     remove_volatile_mark(directory_.get());
     const auto empty = [&](const char* name) {
-        const UniqueFd part{check(
-            ::openat(directory_.get(), name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), "open", name)};
+        const UniqueFd part{check(::openat(directory_.get(), name, directory_flags), "open", name)};
         remove_tree_content(part.get(), name);
     };
     if (!is_empty_directory(directory_.get(), "upper")) {
@@ -152,19 +170,31 @@ void remove_dead_runs(const Store& store, const Mapping& mapping) {
 }
 
 unsigned prune_runs(const Store& store, const Mapping& mapping) {
-    constexpr int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
     unsigned dead = 0;
-    for (const std::string& key : entries_of(store.fd(), "runs")) {
-        const UniqueFd kind{check(::openat(store.fd(), ("runs/" + key).c_str(), flags), "open", key)};
-        for (const std::string& name : entries_of(kind.get(), ".")) {
-            const UniqueFd run{name == dead_name ? -1 : ::openat(kind.get(), name.c_str(), flags)};
-            if (run.valid() && ::flock(run.get(), LOCK_EX | LOCK_NB) == 0 && exists(run.get(), "work") &&
-                !is_clean(run.get())) {
-                set_aside(kind.get(), name);
+    const UniqueFd runs = store.open_directory(store.fd(), "runs");
+    for (const std::string& key : entries_of(runs.get(), ".")) {
+        for_each_run(runs.get(), key, [](int kind, const std::string& name, int run) {
+            if (is_dead(run)) {
+                set_aside(kind, name);
             }
-        }
+        });
+        const UniqueFd kind{check(::openat(runs.get(), key.c_str(), directory_flags), "open", key)};
         dead += static_cast<unsigned>(entries_of(kind.get(), dead_name).size());
         remove_mapped_tree(kind.get(), dead_name, mapping);
+    }
+    return dead;
+}
+
+unsigned count_dead_runs(const std::string& store_path) {
+    const UniqueFd runs{::open((store_path + "/runs").c_str(), directory_flags)};
+    if (!runs.valid()) {
+        return 0;
+    }
+    unsigned dead = 0;
+    for (const std::string& key : entries_of(runs.get(), ".")) {
+        for_each_run(runs.get(), key,
+                     [&](int, const std::string&, int run) { dead += is_dead(run) ? 1U : 0U; });
+        dead += static_cast<unsigned>(entries_of(runs.get(), key + "/" + dead_name).size());
     }
     return dead;
 }

@@ -48,6 +48,10 @@ void remove_dead_runs(const Store& store, const Mapping& mapping);
 /// The same for every kind of map; `mapping` has all ids of the caller's range. @return how many there were
 unsigned prune_runs(const Store& store, const Mapping& mapping);
 
+/// How many of them there are in a store that may be another's to make: 0 where it has no runs.
+/// @param store_path need not exist
+unsigned count_dead_runs(const std::string& store_path);
+
 /// Fills `path`/copy with the layers' files, owners and all, sharing blocks where the file system can
 /// (reflink): for hosts where no overlay works. Throws when the copy fails; what it made is removed by
 /// clean().

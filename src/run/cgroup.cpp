@@ -2,8 +2,10 @@
 // A delegated cgroup, found or asked for, and the limits in it.
 #include "run/cgroup.hpp"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -98,6 +100,25 @@ UniqueFd make_directory(int parent, const std::string& name) {
     return UniqueFd{::openat(parent, name.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
 }
 
+/// The same with a lock that tells others that it is in use. One who clears away may have been faster: again.
+UniqueFd make_used_directory(int parent, const std::string& name) {
+    constexpr int attempts = 10;
+    for (int i = 0; i < attempts; ++i) {
+        UniqueFd made = make_directory(parent, name);
+        struct stat opened {};
+        struct stat named {};
+        if (!made.valid() ||
+            (::flock(made.get(), LOCK_SH | LOCK_NB) == 0 && ::fstat(made.get(), &opened) == 0 &&
+             ::fstatat(parent, name.c_str(), &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+             opened.st_ino == named.st_ino)) {
+            return made;
+        }
+        (void)::unlinkat(parent, name.c_str(), AT_REMOVEDIR); // where it is still there
+    }
+    errno = EAGAIN;
+    return UniqueFd{};
+}
+
 /// @return what the helper says went wrong, or nothing
 std::string ask_for_scope(const SessionAddress& session) {
     Pipe output = make_pipe();
@@ -184,15 +205,37 @@ bool SandboxCgroup::try_own(const std::vector<CgroupSetting>& settings) {
     const auto absent = missing_from(controllers, words_of(own_.get(), "cgroup.controllers"));
     if (!own_.valid() || !absent.empty()) {
         reason_ = "the cgroup " + printable(path) + " has no controller " + joined(absent, "");
-        hint_ = "systemd: Delegate=cpu memory pids in user@.service; a host with cgroup v1 has none to give";
+        hint_ =
+            "systemd: Delegate=cpu io memory pids in user@.service; a host with cgroup v1 has none to give";
         return false;
     }
     if (::faccessat(own_.get(), "cgroup.procs", W_OK, AT_EACCESS) < 0 || !enable(controllers)) {
         reason_ = reason_.empty() ? "the cgroup " + printable(path) + " is not yours" : reason_;
         return false;
     }
+    clear_away_dead();
     make_payload(settings);
     return true;
+}
+
+/// What killed ones left. A cgroup that is in use cannot be removed, one that is being made has a lock.
+void SandboxCgroup::clear_away_dead() const noexcept {
+    const int copy = ::openat(own_.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR* const list = copy < 0 ? nullptr : ::fdopendir(copy);
+    while (const dirent* entry = list == nullptr ? nullptr : ::readdir(list)) {
+        const std::string_view name = entry->d_name;
+        if (!name.starts_with("sandbox-") || entry->d_type != DT_DIR) {
+            continue;
+        }
+        const UniqueFd directory{::openat(own_.get(), entry->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+        if (directory.valid() && ::flock(directory.get(), LOCK_EX | LOCK_NB) == 0) {
+            (void)::unlinkat(directory.get(), "payload", AT_REMOVEDIR);
+            (void)::unlinkat(own_.get(), entry->d_name, AT_REMOVEDIR);
+        }
+    }
+    if (list != nullptr) {
+        (void)::closedir(list);
+    }
 }
 
 /// Controllers for what lies below. Those of processes need a cgroup without processes: so this one steps
@@ -203,8 +246,9 @@ bool SandboxCgroup::enable(const std::vector<std::string>& controllers) {
         return true;
     }
     const std::string leaf = name_ + ".supervisor";
-    if (const UniqueFd aside = make_directory(own_.get(), leaf); aside.valid()) {
-        moved_ = write_setting(aside.get(), "cgroup.procs", "0") == 0;
+    aside_ = make_used_directory(own_.get(), leaf);
+    if (aside_.valid()) {
+        moved_ = write_setting(aside_.get(), "cgroup.procs", "0") == 0;
     }
     const int code = write_setting(own_.get(), "cgroup.subtree_control", joined(absent, "+"));
     if (code != 0) {
@@ -216,7 +260,7 @@ bool SandboxCgroup::enable(const std::vector<std::string>& controllers) {
 }
 
 void SandboxCgroup::make_payload(const std::vector<CgroupSetting>& settings) {
-    limits_ = make_directory(own_.get(), name_);
+    limits_ = make_used_directory(own_.get(), name_);
     check(limits_.get(), "make", "a cgroup");
     for (const CgroupSetting& setting : settings) {
         const int code = write_setting(limits_.get(), setting.file.c_str(), setting.value);
@@ -269,6 +313,7 @@ void SandboxCgroup::release() noexcept {
     }
     payload_.reset();
     limits_.reset();
+    aside_.reset();
     own_.reset();
     enabled_.clear();
     reason_.clear();

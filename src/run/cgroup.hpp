@@ -55,6 +55,7 @@ class SandboxCgroup {
     [[nodiscard]] bool try_own(const std::vector<CgroupSetting>& settings);
     [[nodiscard]] bool enable(const std::vector<std::string>& controllers);
     void make_payload(const std::vector<CgroupSetting>& settings);
+    void clear_away_dead() const noexcept;
     void leave_aside() const noexcept;
     void release() noexcept;
 
@@ -62,6 +63,7 @@ class SandboxCgroup {
     std::string hint_;
     std::string name_;
     UniqueFd own_;        ///< DELEGATED
+    UniqueFd aside_;      ///< DELEGATED/sandbox-PID.supervisor, where there is one
     UniqueFd limits_;     ///< DELEGATED/sandbox-PID
     UniqueFd payload_;    ///< DELEGATED/sandbox-PID/payload
     std::string enabled_; ///< what was written to DELEGATED's subtree_control, to be taken back

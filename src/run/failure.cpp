@@ -8,6 +8,7 @@
 #include "idmap/user_namespace_failure.hpp"
 #include "run/elf.hpp"
 #include "run/fuse_overlay_helper.hpp"
+#include "run/start_hints.hpp"
 #include "run/tap_failure.hpp"
 
 namespace sandbox {
@@ -126,9 +127,7 @@ Error step_failure(const Report& report, const Plan& plan) {
     if (report.code == EPERM && step.kind == StepKind::file_system && step.option == nullptr) {
         // A fresh procfs or sysfs is for those who see all of an older one. mount_too_revealing() in the
         // kernel.
-        return SystemError(
-            report.code, "mount on " + target, object,
-            "inside another sandbox: start that one with --nested; in a container: with an unmasked /proc");
+        return SystemError(report.code, "mount on " + target, object, masked_proc_hint);
     }
     if (report.code == ENOSPC) {
         // Documentation of mount(2): the limit of mounts in a namespace.
@@ -143,6 +142,10 @@ Error stage_failure(const Report& report, const Plan& plan) {
         case Stage::begin:
         case Stage::maps:
             return user_namespace_failure(code);
+        case Stage::keyring:
+            return SystemError(
+                code, "make", "a session keyring",
+                code == EDQUOT ? "kernel.keys.maxkeys is reached: /proc/key-users counts yours" : "");
         case Stage::network:
             return SystemError(code, "set up", "network", "--network none starts without one");
         case Stage::tap:
@@ -154,7 +157,7 @@ Error stage_failure(const Report& report, const Plan& plan) {
         case Stage::workspace:
             return workspace_failure(report, plan);
         case Stage::hostname:
-            return SystemError(code, "set", "host name");
+            return SystemError(code, "set", "host name", code == EPERM ? system_call_filter_hint : "");
         case Stage::pivot:
             return SystemError(code, "enter", "the new root");
         case Stage::terminal:
@@ -164,6 +167,10 @@ Error stage_failure(const Report& report, const Plan& plan) {
                                code == EINVAL   ? "Linux 5.6 with CONFIG_TIME_NS is needed"
                                : code == ERANGE ? "the clocks cannot show a time before the boot"
                                                 : "");
+        case Stage::command:
+            return SystemError(
+                code, "make a process for", "command",
+                code == EAGAIN ? "--pids-limit leaves no room, or your own limit: ulimit -u" : "");
         case Stage::credentials:
             return SystemError(code, "become user " + std::to_string(plan.credentials.uid), "--user");
         case Stage::limits:

@@ -152,6 +152,26 @@ void take_descriptor(const RunRequest& request, int channel, RunningSandbox& san
     }
 }
 
+/// What the child said before it went, if it said anything.
+void throw_waiting_report(int channel, const Plan& plan) {
+    pollfd wait{channel, POLLIN, 0};
+    char tag = 0;
+    int fd = -1;
+    Report report;
+    while (::poll(&wait, 1, 0) == 1) {
+        switch (receive_packet(channel, &tag, &fd, &report)) {
+            case Received::descriptor:
+                (void)::close(fd);
+                break;
+            case Received::report:
+                throw_report(report, plan);
+            case Received::end:
+            case Received::failure:
+                return;
+        }
+    }
+}
+
 /// Up to end of file, which is the command's exec.
 void follow_child(const RunRequest& request, int channel, SignalSource& signals, RunningSandbox& sandbox) {
     while (true) {
@@ -169,27 +189,11 @@ void follow_child(const RunRequest& request, int channel, SignalSource& signals,
             case Received::end:
                 return;
             case Received::failure:
+                // ECONNRESET comes before what the child said, where it went without reading what it was
+                // sent.
+                sandbox.terminal.reset();
+                throw_waiting_report(channel, request.plan);
                 throw Error("sandbox", "was killed while it was set up");
-        }
-    }
-}
-
-/// What the child said before it went, if it said anything.
-void throw_waiting_report(int channel, const Plan& plan) {
-    pollfd wait{channel, POLLIN, 0};
-    char tag = 0;
-    int fd = -1;
-    Report report;
-    while (::poll(&wait, 1, 0) == 1) {
-        switch (receive_packet(channel, &tag, &fd, &report)) {
-            case Received::descriptor:
-                (void)::close(fd);
-                break;
-            case Received::report:
-                throw_report(report, plan);
-            case Received::end:
-            case Received::failure:
-                return;
         }
     }
 }

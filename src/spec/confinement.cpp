@@ -148,6 +148,17 @@ std::uint64_t parse_cpus(std::string_view text) {
     return quota;
 }
 
+DeviceRate parse_device_rate(const char* option, std::string_view text) {
+    const auto colon = text.rfind(':');
+    const std::string_view path = text.substr(0, colon);
+    const auto rate = parse_size(colon == std::string_view::npos ? "" : text.substr(colon + 1));
+    if (!path.starts_with('/') || !rate || *rate == 0) {
+        refuse(option, text, "not of the form PATH:RATE", "for example /dev/sda:10m, ten mebibytes a second");
+    }
+    const bool write = std::string_view{option} == "--device-write-bps";
+    return {std::string{path}, *rate, write, std::string{option} + " " + printable(text)};
+}
+
 std::uint64_t parse_memory(std::string_view text) {
     constexpr std::uint64_t least = 1 << 20;
     const auto size = parse_size(text);

@@ -27,6 +27,10 @@ DeviceMount parse_device(std::string_view text);
 /// Processors, fractions allowed, at least 0.01. @return microseconds of processor time in each 100,000
 std::uint64_t parse_cpus(std::string_view text);
 
+/// PATH:RATE, the rate in bytes a second, with one of k, m, g, t. @param option "--device-read-bps" or its
+/// kin
+DeviceRate parse_device_rate(const char* option, std::string_view text);
+
 /// Bytes for --memory, at least 1 MiB; a number of processes for --pids-limit, at least 1.
 std::uint64_t parse_memory(std::string_view text);
 std::uint64_t parse_pids_limit(std::string_view text);

@@ -78,12 +78,21 @@ struct OverlayMount {
 using MountOperation = std::variant<BindMount, TmpfsMount, OverlayMount>;
 
 /// What a cgroup of the sandbox's own holds it to; nothing is no limit.
+/// --device-read-bps, --device-write-bps: how fast a block device may be read or written.
+struct DeviceRate {
+    std::string device; ///< absolute path on the host
+    std::uint64_t bytes_per_second = 0;
+    bool write = false;
+    std::string option; ///< for messages
+};
+
 struct CgroupLimits {
     std::optional<std::uint64_t> memory;    ///< bytes
     std::optional<std::uint64_t> cpu_quota; ///< microseconds in each 100,000
     std::optional<std::uint64_t> processes;
+    std::vector<DeviceRate> device_rates;
 
-    [[nodiscard]] bool any() const { return memory || cpu_quota || processes; }
+    [[nodiscard]] bool any() const { return memory || cpu_quota || processes || !device_rates.empty(); }
 };
 
 /// --add-host: a line of /etc/hosts.

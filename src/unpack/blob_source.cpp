@@ -62,6 +62,10 @@ std::span<const std::byte> PeekSource::next() {
     return std::exchange(pending_, false) ? first_ : source_.next();
 }
 
+std::size_t PeekSource::fill(std::span<std::byte> memory) {
+    return pending_ || !rest_.empty() ? ByteSource::fill(memory) : source_.fill(memory);
+}
+
 std::unique_ptr<ByteSource> open_decompressed_layer(PeekSource& layer) {
     return open_decompressor(layer, layer.peek());
 }

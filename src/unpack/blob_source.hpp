@@ -57,6 +57,7 @@ class PeekSource final : public ByteSource {
     /// The first block without taking it; only before the first next(). Empty for an empty source.
     std::span<const std::byte> peek();
     std::span<const std::byte> next() override;
+    std::size_t fill(std::span<std::byte> memory) override;
     void cancel() noexcept override { source_.cancel(); }
 
   private:

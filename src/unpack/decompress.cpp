@@ -28,6 +28,24 @@ bool is_zstd(std::span<const std::byte> bytes) {
     return skippable || starts_with(bytes, {0x28, 0xb5, 0x2f, 0xfd});
 }
 
+/// Not compressed at all: the magic of POSIX's and GNU's headers. tar(5)
+bool is_tar(std::span<const std::byte> bytes) {
+    constexpr std::size_t magic = 257;
+    return bytes.size() > magic && starts_with(bytes.subspan(magic), {'u', 's', 't', 'a', 'r'});
+}
+
+/// A source as it is.
+class PassedSource final : public ByteSource {
+  public:
+    explicit PassedSource(ByteSource& source) : source_(source) {}
+    std::span<const std::byte> next() override { return source_.next(); }
+    std::size_t fill(std::span<std::byte> memory) override { return source_.fill(memory); }
+    void cancel() noexcept override { source_.cancel(); }
+
+  private:
+    ByteSource& source_;
+};
+
 } // namespace
 
 std::unique_ptr<ByteSource> open_decompressor(ByteSource& source, std::span<const std::byte> first) {
@@ -39,6 +57,9 @@ std::unique_ptr<ByteSource> open_decompressor(ByteSource& source, std::span<cons
     }
     if (starts_with(first, {0xfd, '7', 'z', 'X', 'Z', 0})) {
         return std::make_unique<XzSource>(source);
+    }
+    if (is_tar(first)) {
+        return std::make_unique<PassedSource>(source);
     }
     return std::make_unique<FilterSource>(source);
 }
@@ -52,8 +73,7 @@ std::unique_ptr<ByteSource> open_decompressed(FileSource& file) {
     return open_decompressor(file, first);
 }
 
-DecompressingSource::DecompressingSource(ByteSource& source)
-    : source_(source), output_(limits::block_bytes) {}
+DecompressingSource::DecompressingSource(ByteSource& source) : source_(source) {}
 
 bool DecompressingSource::refill() {
     if (input_.empty() && !input_ended_) {
@@ -64,12 +84,17 @@ bool DecompressingSource::refill() {
 }
 
 std::span<const std::byte> DecompressingSource::next() {
+    output_.resize(limits::block_bytes);
+    return {output_.data(), fill(output_)};
+}
+
+std::size_t DecompressingSource::fill(std::span<std::byte> memory) {
     std::size_t filled = 0;
     unsigned idle = 0;
-    while (!ended_ && filled < output_.size()) {
+    while (!ended_ && filled < memory.size()) {
         const bool more = refill();
         const std::size_t before = input_.size();
-        const std::size_t got = decompress(std::span{output_}.subspan(filled));
+        const std::size_t got = decompress(memory.subspan(filled));
         filled += got;
         idle = more && got == 0 && input_.size() == before ? idle + 1 : 0;
         if (idle > 2) { // whatever the library makes of it, this does not go on for ever
@@ -80,7 +105,7 @@ std::span<const std::byte> DecompressingSource::next() {
             ended_ = true;
         }
     }
-    return {output_.data(), filled};
+    return filled;
 }
 
 FilterSource::FilterSource(ByteSource& source) : source_(source), input_(source), reader_(make_reader()) {

@@ -22,6 +22,7 @@ std::unique_ptr<ByteSource> open_decompressor(ByteSource& source, std::span<cons
 class DecompressingSource : public ByteSource {
   public:
     std::span<const std::byte> next() final;
+    std::size_t fill(std::span<std::byte> memory) final;
     void cancel() noexcept final { source_.cancel(); }
 
   protected:

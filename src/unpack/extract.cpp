@@ -19,6 +19,7 @@
 #include "unpack/limits.hpp"
 #include "unpack/tree_writer.hpp"
 #include "unpack/whiteouts.hpp"
+#include "unpack/write_content.hpp"
 
 namespace sandbox::unpack {
 
@@ -34,23 +35,10 @@ bool is_usable(archive* reader, int result) {
     return text != nullptr && std::strstr(text, "can't be converted") != nullptr;
 }
 
-/// A block that is all zeros is left out, and becomes a hole: a bomb of zeros takes no disk.
-bool is_zeros(const char* bytes, std::size_t size) {
-    return bytes[0] == 0 && std::memcmp(bytes, bytes + 1, size - 1) == 0;
-}
-
-void write_at(int fd, const void* data, std::size_t size, std::int64_t offset, const std::string& path) {
-    const char* at = static_cast<const char*>(data);
-    while (size > 0) {
-        const ssize_t put = ::pwrite(fd, at, size, offset);
-        if (put < 0 && errno == EINTR) {
-            continue;
-        }
-        check_entry(put, "write", path);
-        at += put;
-        offset += put;
-        size -= static_cast<std::size_t>(put);
-    }
+/// What every user of the host may have of it. Its set-id bits would be the store's owner's.
+mode_t open_mode(mode_t mode, bool is_directory) {
+    const bool runs = is_directory || (mode & 0111) != 0;
+    return 0644 | (runs ? 0111U : 0U);
 }
 
 std::string octal(mode_t mode) {
@@ -71,10 +59,16 @@ class Extractor {
           reader_(make_reader()) {}
 
     ExtractSummary run() {
-        open();
-        while (archive_entry* const entry = next_entry()) {
-            extract_entry(entry);
+        try {
+            open();
+            while (archive_entry* const entry = next_entry()) {
+                extract_entry(entry);
+            }
+        } catch (const Error&) {
+            tree_.settle(); // what failed there came earlier in the archive
+            throw;
         }
+        tree_.settle();
         expect_end_marker();
         tar_.drain();
         return summary_;
@@ -146,7 +140,11 @@ class Extractor {
         }
         switch (::archive_entry_filetype(entry)) {
             case AE_IFREG:
-                tree_.make_file(path_, attributes_of(entry), [&](int fd) { write_content(fd, entry); });
+                if (is_small(entry)) {
+                    tree_.make_small_file(path_, attributes_of(entry), read_content(entry));
+                } else {
+                    tree_.make_file(path_, attributes_of(entry), [&](int fd) { write_content(fd, entry); });
+                }
                 break;
             case AE_IFDIR:
                 tree_.make_directory(path_, attributes_of(entry));
@@ -176,6 +174,36 @@ class Extractor {
         return text;
     }
 
+    static bool is_small(archive_entry* entry) {
+        return ::archive_entry_size(entry) <= static_cast<la_int64_t>(limits::small_file_bytes) &&
+               ::archive_entry_sparse_count(entry) == 0;
+    }
+
+    SmallContent read_content(archive_entry* entry) {
+        SmallContent content;
+        content.size = static_cast<std::size_t>(::archive_entry_size(entry));
+        content.bytes = std::make_shared_for_overwrite<char[]>(content.size);
+        std::size_t end = 0;
+        const void* data = nullptr;
+        std::size_t size = 0;
+        la_int64_t offset = 0;
+        int result = ARCHIVE_OK;
+        while ((result = ::archive_read_data_block(reader_.get(), &data, &size, &offset)) != ARCHIVE_EOF) {
+            if (!is_usable(reader_.get(), result)) {
+                fail();
+            }
+            const auto begin = static_cast<std::size_t>(offset);
+            if (begin < end || begin > content.size || size > content.size - begin) {
+                throw UsageError(shorten(path_), "the archive has other bytes of it than it says");
+            }
+            std::memset(content.bytes.get() + end, 0, begin - end);
+            std::memcpy(content.bytes.get() + begin, data, size);
+            end = begin + size;
+        }
+        std::memset(content.bytes.get() + end, 0, content.size - end);
+        return content;
+    }
+
     void write_content(int fd, archive_entry* entry) {
         std::int64_t end = 0;
         while (true) {
@@ -189,8 +217,9 @@ class Extractor {
             if (!is_usable(reader_.get(), result)) {
                 fail();
             }
-            if (size < limits::hole_bytes || !is_zeros(static_cast<const char*>(data), size)) {
-                write_at(fd, data, size, offset, path_);
+            const std::string_view bytes{static_cast<const char*>(data), size};
+            if (size < limits::hole_bytes || !is_zeros(bytes)) {
+                write_at(fd, bytes, offset, path_);
                 end = std::max(end, offset + static_cast<std::int64_t>(size));
             }
         }
@@ -206,12 +235,13 @@ class Extractor {
         Attributes result;
         result.mode = ::archive_entry_perm(entry) & 07777;
         if (single_) {
-            if (owner != 0 || group != 0) {
+            const mode_t kept = kept_mode(entry, result.mode);
+            if (owner != 0 || group != 0 || (ids_.for_everyone && kept != result.mode)) {
                 result.extended.emplace_back(
                     owner_attribute,
                     std::to_string(owner) + ':' + std::to_string(group) + ':' + octal(result.mode));
             }
-            result.mode &= ~static_cast<mode_t>((owner != 0 ? S_ISUID : 0) | (group != 0 ? S_ISGID : 0));
+            result.mode = kept;
         } else {
             result.owner = static_cast<uid_t>(mapped(ids_.users, owner, "owner"));
             result.group = static_cast<gid_t>(mapped(ids_.groups, group, "group"));
@@ -221,6 +251,15 @@ class Extractor {
         result.modified.tv_nsec = std::clamp(::archive_entry_mtime_nsec(entry), 0L, 999'999'999L);
         add_extended(entry, result);
         return result;
+    }
+
+    /// The mode on the disk where one id is mapped.
+    mode_t kept_mode(archive_entry* entry, mode_t mode) const {
+        if (ids_.for_everyone) {
+            return open_mode(mode, ::archive_entry_filetype(entry) == AE_IFDIR);
+        }
+        return mode & ~static_cast<mode_t>((::archive_entry_uid(entry) != 0 ? S_ISUID : 0) |
+                                           (::archive_entry_gid(entry) != 0 ? S_ISGID : 0));
     }
 
     std::int64_t mapped(const IdMap& map, std::int64_t id, std::string_view kind) const {
@@ -246,6 +285,9 @@ class Extractor {
         while (::archive_entry_xattr_next(entry, &name, &value, &size) == ARCHIVE_OK) {
             if (name == nullptr || !keeps_attribute(name)) {
                 continue;
+            }
+            if (ids_.for_everyone && !std::string_view{name}.starts_with("user.")) {
+                continue; // capabilities and ACLs would count for the host's users
             }
             if (size > limits::attribute_bytes) {
                 throw UsageError(shorten(path_), "the extended attribute " + shorten(name) + " is too large");

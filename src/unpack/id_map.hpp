@@ -31,6 +31,7 @@ class IdMap {
 struct IdMaps {
     IdMap users;
     IdMap groups;
+    bool for_everyone = false; ///< the tree is for other users of the host too: one id, and open_mode()
 
     /// Only one id exists, so owners cannot be kept.
     [[nodiscard]] bool single() const noexcept { return users.size() <= 1 || groups.size() <= 1; }

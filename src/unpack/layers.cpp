@@ -7,10 +7,15 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
+#include <exception>
+#include <mutex>
+#include <thread>
 
 #include "base/error.hpp"
 #include "linux/tree.hpp"
 #include "unpack/entry_path.hpp"
+#include "unpack/limits.hpp"
 #include "unpack/tree_writer.hpp"
 #include "unpack/whiteouts.hpp"
 
@@ -85,6 +90,16 @@ struct ImageReader::Parts {
     std::string config_file;
     std::vector<Layer> layers; ///< lowest first
     std::vector<std::string> names;
+};
+
+/// A layer to unpack, and what came of it.
+struct ImageReader::Job {
+    std::size_t number = 0; ///< from 1, lowest first
+    Parts::Layer blob;
+    std::string diff_id;
+    std::uint64_t size = 0; ///< of the uncompressed tar
+    ExtractSummary summary = {};
+    std::exception_ptr failure = {};
 };
 
 UniqueFd make_layer_root(int root, const std::string& hex) {
@@ -165,8 +180,8 @@ ImageReader::Parts ImageReader::find_parts(const Platform& host) {
     return find_oci_parts(blobs_.read(oci_index, max_manifest), host);
 }
 
-ImageLayer ImageReader::read_layer(const std::string& file, const std::string& blob_digest,
-                                   std::uint64_t blob_size, const std::string& diff_id) {
+void ImageReader::read_layer(Job& job, const OnRead& on_read) const {
+    const auto& [file, blob_digest, blob_size] = job.blob;
     Blob blob = blobs_.open(file);
     if (!blob_digest.empty() && blob_size != 0 && blob.size != blob_size) {
         throw UsageError(shorten(file),
@@ -176,27 +191,74 @@ ImageLayer ImageReader::read_layer(const std::string& file, const std::string& b
     }
     Sha256 blob_hash;
     Sha256 tar_hash;
-    SliceSource slice{std::move(blob.file), blob.offset, blob.size, on_read_};
+    SliceSource slice{std::move(blob.file), blob.offset, blob.size, on_read};
     HashSource hashed{slice, blob_hash};
     PeekSource peeked{hashed};
     const std::unique_ptr<ByteSource> bytes = open_decompressed_layer(peeked);
     TarStream tar{*bytes, tar_hash};
-    const std::string hex{hex_of(diff_id)};
+    const std::string hex{hex_of(job.diff_id)};
     const UniqueFd root = make_layer_root(root_, hex);
     const auto duplicate = [&root] {
         return UniqueFd{check(::fcntl(root.get(), F_DUPFD_CLOEXEC, 0), "duplicate", "a descriptor")};
     };
     TreeWriter tree{duplicate(), !ids_.single()};
     Whiteouts whiteouts{duplicate()};
-    const ExtractSummary summary = extract(tar, tree, ids_, &whiteouts);
-    whiteouts.apply();
-    summary_.entries += summary.entries;
-    summary_.devices += summary.devices;
+    try {
+        job.summary = extract(tar, tree, ids_, &whiteouts);
+        whiteouts.apply();
+    } catch (const Error& error) {
+        throw Error(
+            "layer " + std::to_string(job.number) + (error.object().empty() ? "" : ": " + error.object()),
+            error.reason(), error.hint());
+    }
     while (!peeked.next().empty()) { // what follows the compressed data counts too
     }
-    expect_digest(file, diff_id, tar_hash.finish());
+    expect_digest(file, job.diff_id, tar_hash.finish());
     expect_digest(file, blob_digest, blob_hash.finish());
-    return {diff_id, tar.total()};
+    job.size = tar.total();
+}
+
+/// A layer's threads wait for one another: the writer for the kernel, the reader for the writer. Two layers
+/// side by side fill the gaps.
+void ImageReader::read_layers(std::vector<Job>& jobs) const {
+    std::mutex telling;
+    std::atomic<std::size_t> next{0};
+    std::atomic<std::size_t> failed{jobs.size()}; // the lowest that has
+    const auto work = [&]() noexcept {
+        for (std::size_t i = next++; i < jobs.size() && i < failed; i = next++) {
+            const OnRead on_read = [&, i](std::size_t bytes) {
+                if (failed < i) {
+                    throw Error("the layer", "is not wanted any more");
+                }
+                const std::lock_guard lock{telling};
+                on_read_(bytes);
+            };
+            try {
+                read_layer(jobs[i], on_read);
+            } catch (...) {
+                jobs[i].failure = std::current_exception();
+                for (std::size_t lowest = failed; i < lowest && !failed.compare_exchange_weak(lowest, i);) {
+                }
+            }
+        }
+    };
+    std::vector<std::thread> helpers;
+    const std::size_t wanted =
+        std::min({jobs.size(), std::size_t{std::thread::hardware_concurrency()}, limits::layers_at_once});
+    while (helpers.size() + 1 < wanted) {
+        try {
+            helpers.emplace_back(work);
+        } catch (const std::system_error&) {
+            break; // no more threads are to be had: those that are there do it
+        }
+    }
+    work();
+    for (std::thread& helper : helpers) {
+        helper.join();
+    }
+    if (failed < jobs.size()) {
+        std::rethrow_exception(jobs[failed].failure);
+    }
 }
 
 ImageRecord ImageReader::read(const Platform& host) {
@@ -219,14 +281,21 @@ ImageRecord ImageReader::read(const Platform& host) {
                              " layers; overlayfs takes no more than " + std::to_string(max_image_layers),
                          "squash it: podman build --squash-all, or docker export of a container");
     }
+    std::vector<Job> jobs;
     for (std::size_t i = 0; i < parts.layers.size(); ++i) {
-        const Parts::Layer& layer = parts.layers[i];
         const std::string& diff_id = config.diff_ids[i];
-        const auto known = known_.find(diff_id);
-        record.layers.push_back(known != known_.end()
-                                    ? ImageLayer{diff_id, known->second}
-                                    : read_layer(layer.file, layer.digest, layer.size, diff_id));
-        known_.emplace(diff_id, record.layers.back().size);
+        if (known_.emplace(diff_id, 0).second) {
+            jobs.push_back({i + 1, parts.layers[i], diff_id});
+        }
+    }
+    read_layers(jobs);
+    for (const Job& job : jobs) {
+        known_[job.diff_id] = job.size;
+        summary_.entries += job.summary.entries;
+        summary_.devices += job.summary.devices;
+    }
+    for (const std::string& diff_id : config.diff_ids) {
+        record.layers.push_back({diff_id, known_[diff_id]});
     }
     drop_repeated(record.layers);
     return record;

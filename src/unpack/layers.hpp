@@ -22,25 +22,27 @@ class ImageReader {
     using OnRead = std::function<void(std::size_t bytes)>;
 
     /// @param root the import's directory; @param known layers that need not be unpacked
+    /// @param on_read told of each block that was read; one call at a time, from any thread
     ImageReader(Blobs& blobs, int root, const IdMaps& ids, KnownLayers known, OnRead on_read);
 
     /// Whether these files are an image at all.
     static bool is_image(Blobs& blobs);
 
-    /// Makes /HEX/root for each layer that is not known. Of an index it takes the
-    /// image that fits `host`. Throws UsageError, SystemError.
+    /// Makes /HEX/root for each layer that is not known, several at once where there are processors for it.
+    /// Of an index it takes the image that fits `host`. Throws Error; of several bad layers about the lowest.
     ImageRecord read(const Platform& host);
 
     [[nodiscard]] const ExtractSummary& summary() const noexcept { return summary_; }
 
   private:
     struct Parts;
+    struct Job;
     Parts find_parts(const Platform& host);
     Parts find_docker_parts(const std::string& text);
     Parts find_oci_parts(const std::string& text, const Platform& host);
     std::string read_blob(const Descriptor& descriptor);
-    ImageLayer read_layer(const std::string& file, const std::string& blob_digest, std::uint64_t blob_size,
-                          const std::string& diff_id);
+    void read_layer(Job& job, const OnRead& on_read) const;
+    void read_layers(std::vector<Job>& jobs) const;
 
     Blobs& blobs_;
     int root_;

@@ -36,6 +36,16 @@ constexpr std::size_t hole_bytes = 4096;
 /// zeros.
 constexpr std::size_t sparse_ranges = 65536;
 
+/// A file whose content is handed to another thread as a whole; of these so many, and bytes of content, at a
+/// time.
+constexpr std::size_t small_file_bytes = std::size_t{512} << 10;
+constexpr std::size_t small_files = 64;
+constexpr std::size_t small_files_bytes = std::size_t{4} << 20;
+
+/// Layers of an image that are unpacked at the same time, where there are as many processors: each has a
+/// decoder with a window of its own, and about 10 MiB of blocks.
+constexpr std::size_t layers_at_once = 4;
+
 /// Layers of one export: more than any overlay has. fs/overlayfs/params.h, OVL_MAX_STACK.
 constexpr unsigned layers = 512;
 

@@ -2,6 +2,7 @@
 // sandbox-unpack: unpacks an archive that a stranger made, and packs trees into one. Run by sandbox only.
 //
 //   sandbox-unpack import DIR    fd 0: the archive, or an OCI layout's directory
+//   sandbox-unpack share DIR     the same, with modes that let every user of the host read the files
 //                                fd 3: the report pipe (base/unpack_report.hpp)
 //   sandbox-unpack export N      fd 1: the new tar     fd 3: the same
 //                                from fd 4 on: N layers, uppermost first
@@ -36,13 +37,14 @@ void set_utf8_locale() {
     }
 }
 
-UnpackDone import_into(const std::string& directory, Report& report) {
+UnpackDone import_into(const std::string& directory, bool for_everyone, Report& report) {
     // What needs the host's files comes first.
     set_utf8_locale();
     Sha256 hash;
     struct utsname host {};
     check(::uname(&host), "ask for", "this machine's kind");
-    const Surroundings surroundings{read_id_maps(), host.machine};
+    Surroundings surroundings{read_id_maps(), host.machine};
+    surroundings.ids.for_everyone = for_everyone;
     confine(directory);
 
     // From here on nothing outside the directory can be reached; only now is the archive read.
@@ -75,9 +77,9 @@ int run(const std::function<UnpackDone(Report&)>& work) {
 
 int start(int argc, char** argv) {
     const std::string_view mode = argc == 3 ? argv[1] : "";
-    if (mode == "import") {
+    if (mode == "import" || mode == "share") {
         keep_only_own_descriptors();
-        return run([&](Report& report) { return import_into(argv[2], report); });
+        return run([&](Report& report) { return import_into(argv[2], mode == "share", report); });
     }
     const auto layers = mode == "export" ? parse_number(argv[2], limits::layers) : std::nullopt;
     if (layers && *layers > 0) {
@@ -85,7 +87,8 @@ int start(int argc, char** argv) {
         return run([&](Report&) { return export_from(static_cast<int>(*layers)); });
     }
     write_all(STDERR_FILENO,
-              "sandbox-unpack: usage: sandbox-unpack import DIR, or export N (run by sandbox)\n", "stderr");
+              "sandbox-unpack: usage: sandbox-unpack import|share DIR, or export N (run by sandbox)\n",
+              "stderr");
     return 1;
 }
 

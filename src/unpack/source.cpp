@@ -8,12 +8,24 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cstring>
 #include <utility>
 
 #include "base/error.hpp"
 #include "unpack/limits.hpp"
 
 namespace sandbox::unpack {
+
+std::size_t ByteSource::fill(std::span<std::byte> memory) {
+    if (rest_.empty()) {
+        rest_ = next();
+    }
+    const std::size_t size = std::min(memory.size(), rest_.size());
+    std::copy_n(rest_.begin(), size, memory.begin());
+    rest_ = rest_.subspan(size);
+    return size;
+}
 
 FileSource::FileSource(int fd, OnRead on_read)
     : fd_(fd), on_read_(std::move(on_read)), buffer_(limits::block_bytes) {
@@ -42,14 +54,14 @@ void FileSource::wait_for_bytes() const {
     }
 }
 
-void FileSource::fill() {
-    size_ = 0;
-    // Whole blocks, though a pipe gives less at a time: the first must hold enough to tell the compression.
-    while (size_ < buffer_.size()) {
+/// Whole blocks, though a pipe gives less at a time: the first must hold enough to tell the compression.
+std::size_t FileSource::read_whole(std::span<std::byte> memory) {
+    std::size_t size = 0;
+    while (size < memory.size()) {
         if (may_wait_) {
             wait_for_bytes();
         }
-        const ssize_t got = ::read(fd_, buffer_.data() + size_, buffer_.size() - size_);
+        const ssize_t got = ::read(fd_, memory.data() + size, memory.size() - size);
         if (got < 0 && errno == EINTR) {
             continue;
         }
@@ -57,23 +69,37 @@ void FileSource::fill() {
         if (got == 0) {
             break;
         }
-        size_ += static_cast<std::size_t>(got);
+        size += static_cast<std::size_t>(got);
     }
-    total_ += size_;
+    total_ += size;
+    return size;
 }
 
 std::span<const std::byte> FileSource::peek() {
-    fill();
+    size_ = read_whole(buffer_);
     pending_ = true;
     return {buffer_.data(), size_};
 }
 
 std::span<const std::byte> FileSource::next() {
     if (!std::exchange(pending_, false)) {
-        fill();
+        size_ = read_whole(buffer_);
     }
     on_read_(total_);
     return {buffer_.data(), size_};
+}
+
+std::size_t FileSource::fill(std::span<std::byte> memory) {
+    if (pending_) {
+        const std::size_t size = std::min(memory.size(), size_ - given_);
+        std::memcpy(memory.data(), buffer_.data() + given_, size);
+        given_ += size;
+        pending_ = given_ < size_;
+        return size;
+    }
+    const std::size_t size = read_whole(memory);
+    on_read_(total_);
+    return size;
 }
 
 Sha256::Sha256() {

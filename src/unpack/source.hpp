@@ -33,9 +33,17 @@ class ByteSource {
     /// The next block, valid until the next call; empty at the end, and ever after. Throws Error.
     virtual std::span<const std::byte> next() = 0;
 
+    /// The same into the caller's memory, which saves a copy where the source can write there itself. No
+    /// next() after it.
+    /// @return bytes written, none only at the end
+    virtual std::size_t fill(std::span<std::byte> memory);
+
     /// From another thread: a next() that waits for input, and each later one, may throw instead of waiting
     /// on.
     virtual void cancel() noexcept {}
+
+  protected:
+    std::span<const std::byte> rest_; ///< of what next() gave to fill()
 };
 
 /// A file or pipe from its current position; the descriptor stays the caller's.
@@ -47,13 +55,14 @@ class FileSource final : public ByteSource {
     FileSource(int fd, OnRead on_read);
 
     std::span<const std::byte> next() override;
+    std::size_t fill(std::span<std::byte> memory) override;
     void cancel() noexcept override;
 
     /// The first block without taking it; only before the first next(). Empty for an empty file.
     std::span<const std::byte> peek();
 
   private:
-    void fill();
+    std::size_t read_whole(std::span<std::byte> memory);
     void wait_for_bytes() const;
 
     int fd_;
@@ -62,6 +71,7 @@ class FileSource final : public ByteSource {
     OnRead on_read_;
     std::vector<std::byte> buffer_;
     std::size_t size_ = 0;
+    std::size_t given_ = 0; ///< bytes of it, by fill()
     std::uint64_t total_ = 0;
     bool pending_ = false;
 };

@@ -54,50 +54,44 @@ void TarStream::read_ahead() noexcept {
 }
 
 void TarStream::fill_ring() {
-    while (true) {
-        std::span<const std::byte> bytes = source_.next();
-        if (bytes.empty()) {
+    while (Block* const block = wait_for_block()) {
+        // Nobody else looks at this block before it is published.
+        if (!block->bytes) {
+            block->bytes = std::make_unique_for_overwrite<std::byte[]>(limits::block_bytes);
+        }
+        const std::span memory{block->bytes.get(), limits::block_bytes};
+        block->size = 0;
+        for (std::size_t got = 1; got > 0 && block->size < memory.size(); block->size += got) {
+            got = source_.fill(memory.subspan(block->size));
+        }
+        if (block->size == 0) {
             const std::lock_guard lock{mutex_};
             ended_ = true;
             return;
         }
-        while (!bytes.empty()) {
-            const std::size_t size = std::min(bytes.size(), limits::block_bytes);
-            if (!publish(bytes.first(size))) {
-                return;
-            }
-            bytes = bytes.subspan(size);
-        }
+        publish();
     }
 }
 
-/// @return false when nothing more is wanted
-bool TarStream::publish(std::span<const std::byte> bytes) {
+/// The next block of the ring, when all have done with it; null when nothing more is wanted.
+TarStream::Block* TarStream::wait_for_block() {
     std::unique_lock lock{mutex_};
     const auto in_use = [this] { return published_ - std::min(hashed_, released_); };
     if (in_use() == blocks) {
         // Half of the ring at a time: threads that hand over block by block do little but wake each other.
         changed_.wait(lock, [&] { return stopped_ || in_use() <= blocks / 2; });
     }
-    if (stopped_) {
-        return false;
-    }
-    Block& block = ring_[published_ % blocks];
-    lock.unlock();
-    // Nobody else looks at this block before it is published.
-    if (block.bytes.size() < bytes.size()) {
-        block.bytes.resize(std::max(bytes.size(), limits::block_bytes));
-    }
-    std::copy(bytes.begin(), bytes.end(), block.bytes.begin());
-    block.size = bytes.size();
-    lock.lock();
+    return stopped_ ? nullptr : &ring_[published_ % blocks];
+}
+
+void TarStream::publish() {
+    std::unique_lock lock{mutex_};
     const bool somebody_waits = hashed_ == published_ || released_ == published_;
     ++published_;
     lock.unlock();
     if (somebody_waits) {
         changed_.notify_all();
     }
-    return true;
 }
 
 /// After a block was given back, the mutex held.
@@ -117,7 +111,7 @@ void TarStream::hash_along() noexcept {
         const Block& block = ring_[hashed_ % blocks];
         lock.unlock();
         try {
-            hash_.update({block.bytes.data(), block.size});
+            hash_.update({block.bytes.get(), block.size});
         } catch (...) {
             finish(std::current_exception());
             return;
@@ -144,7 +138,7 @@ std::span<const std::byte> TarStream::next() {
     const Block& block = ring_[released_ % blocks];
     lock.unlock();
     holds_block_ = true;
-    const std::span<const std::byte> bytes{block.bytes.data(), block.size};
+    const std::span<const std::byte> bytes{block.bytes.get(), block.size};
     total_ += bytes.size();
     remember_tail(bytes);
     return bytes;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The uncompressed tar: read ahead and hashed by threads of its own while the caller writes files.
 //
-//   reader thread     source.next() ──copy──▶ ring of blocks ──▶ hash thread
-//                                                        └─────▶ next(), the caller's thread
+//   reader thread     source.fill() ──▶ ring of blocks ──▶ hash thread
+//                                                   └─────▶ next(), the caller's thread
 //
 // A block is used again when both have done with it. Where one of them is slow, the others wait: memory is
 // bounded.
@@ -13,10 +13,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
+#include <memory>
 #include <mutex>
 #include <span>
 #include <thread>
-#include <vector>
 
 #include "unpack/source.hpp"
 
@@ -50,13 +50,14 @@ class TarStream final : public ByteSource {
     static constexpr std::size_t blocks = 16;
 
     struct Block {
-        std::vector<std::byte> bytes;
+        std::unique_ptr<std::byte[]> bytes; ///< limits::block_bytes
         std::size_t size = 0;
     };
 
     void read_ahead() noexcept;
     void fill_ring();
-    bool publish(std::span<const std::byte> bytes);
+    Block* wait_for_block();
+    void publish();
     void wake_reader() noexcept;
     void hash_along() noexcept;
     void finish(std::exception_ptr failure) noexcept;

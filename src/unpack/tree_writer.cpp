@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <memory>
 
 #include "base/error.hpp"
 #include "linux/syscalls.hpp"
@@ -15,6 +16,7 @@
 #include "unpack/entry_error.hpp"
 #include "unpack/entry_path.hpp"
 #include "unpack/limits.hpp"
+#include "unpack/write_content.hpp"
 
 namespace sandbox::unpack {
 
@@ -166,11 +168,10 @@ void TreeWriter::make_directory(const std::string& path, const Attributes& attri
     keep_open(path, std::move(directory));
 }
 
-void TreeWriter::make_file(const std::string& path, const Attributes& attributes,
-                           const std::function<void(int fd)>& write_content) {
+UniqueFd TreeWriter::create_file(const std::string& path, mode_t mode, Born& born) {
     const OpenDirectory& parent = open_parent(path);
     const int at = parent.fd.get();
-    const Born born = born_in(parent, attributes.mode);
+    born = born_in(parent, mode);
     const std::string leaf{split_path(path).leaf};
     constexpr int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
     int fd = ::openat(at, leaf.c_str(), flags, born.mode);
@@ -178,12 +179,42 @@ void TreeWriter::make_file(const std::string& path, const Attributes& attributes
         make_way(at, leaf, path);
         fd = ::openat(at, leaf.c_str(), flags, born.mode);
     }
-    const UniqueFd file{check_entry(fd, "create", path)};
-    write_content(file.get());
-    apply(file.get(), path, attributes, born);
-    note_time(attributes.modified);
+    return UniqueFd{check_entry(fd, "create", path)};
+}
+
+void TreeWriter::complete(int fd, const std::string& path, const Attributes& attributes,
+                          const Born& born) const {
+    apply(fd, path, attributes, born);
     const timespec times[2] = {attributes.modified, attributes.modified};
-    check_entry(::futimens(file.get(), times), "set its time", path);
+    check_entry(::futimens(fd, times), "set its time", path);
+}
+
+void TreeWriter::make_file(const std::string& path, const Attributes& attributes,
+                           const std::function<void(int fd)>& write_content) {
+    Born born;
+    const UniqueFd file = create_file(path, attributes.mode, born);
+    write_content(file.get());
+    complete(file.get(), path, attributes, born);
+    note_time(attributes.modified);
+}
+
+void TreeWriter::make_small_file(const std::string& path, const Attributes& attributes,
+                                 SmallContent content) {
+    Born born;
+    // std::function is copied, so what it owns must be as well.
+    auto file = std::make_shared<UniqueFd>(create_file(path, attributes.mode, born));
+    note_time(attributes.modified);
+    const std::size_t size = content.size;
+    small_files_.put(
+        size, [this, path, attributes, born, file = std::move(file), content = std::move(content)] {
+            const std::string_view bytes{content.bytes.get(), content.size};
+            if (bytes.size() >= limits::hole_bytes && is_zeros(bytes)) {
+                check_entry(::ftruncate(file->get(), static_cast<off_t>(bytes.size())), "set its size", path);
+            } else {
+                write_at(file->get(), bytes, 0, path);
+            }
+            complete(file->get(), path, attributes, born);
+        });
 }
 
 void TreeWriter::make_symlink(const std::string& path, const std::string& target,
@@ -303,6 +334,7 @@ void TreeWriter::note_time(timespec modified) noexcept {
 }
 
 void TreeWriter::finish() {
+    settle();
     open_.clear();
     for (const auto& [path, remembered] : directory_times_) {
         const timespec modified = remembered.tv_nsec == unnamed.tv_nsec ? newest_ : remembered;

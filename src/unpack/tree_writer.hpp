@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <ctime>
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -14,6 +15,7 @@
 #include <vector>
 
 #include "base/unique_fd.hpp"
+#include "unpack/small_files.hpp"
 
 namespace sandbox::unpack {
 
@@ -25,6 +27,12 @@ struct Attributes {
     timespec modified{};
     std::vector<std::pair<std::string, std::string>>
         extended; ///< names and values; regular files, directories
+};
+
+/// A small file's content.
+struct SmallContent {
+    std::shared_ptr<char[]> bytes; ///< shared, for what is done with it later is copied with it
+    std::size_t size = 0;
 };
 
 /// All paths are cleaned ones (entry_path.hpp): relative to the root, "" being the root itself.
@@ -46,6 +54,13 @@ class TreeWriter {
     /// @param write_content given the open, empty file; may throw
     void make_file(const std::string& path, const Attributes& attributes,
                    const std::function<void(int fd)>& write_content);
+
+    /// The same for a small file of this content, which is written by another thread in its own time: a
+    /// failure may be thrown by a later call, at the latest by settle().
+    void make_small_file(const std::string& path, const Attributes& attributes, SmallContent content);
+
+    /// Waits for the other thread. Throws what it has not been able to do.
+    void settle() { small_files_.drain(); }
 
     void make_symlink(const std::string& path, const std::string& target, const Attributes& attributes);
 
@@ -73,6 +88,7 @@ class TreeWriter {
     };
 
     const OpenDirectory& open_parent(const std::string& path);
+    UniqueFd create_file(const std::string& path, mode_t mode, Born& born);
     void leave_all_but(std::string_view directory);
     void keep_open(std::string path, UniqueFd fd);
     void make_missing(const std::string& path, std::string_view directory);
@@ -80,6 +96,7 @@ class TreeWriter {
     UniqueFd make_or_open_directory(const std::string& path, mode_t mode, Born& born);
     [[nodiscard]] Born born_in(const OpenDirectory& parent, mode_t mode) const noexcept;
     void apply(int fd, const std::string& path, const Attributes& attributes, const Born& born) const;
+    void complete(int fd, const std::string& path, const Attributes& attributes, const Born& born) const;
     void apply_by_name(const OpenDirectory& parent, const std::string& leaf, const std::string& path,
                        const Attributes& attributes) const;
     void remember_time(const std::string& path, timespec modified);
@@ -91,6 +108,8 @@ class TreeWriter {
     timespec newest_{};               ///< of all files and directories
     std::unordered_map<std::string, timespec> directory_times_;
     std::size_t directory_name_bytes_ = 0;
+
+    SmallFiles small_files_; ///< last: its thread uses the above
 };
 
 } // namespace sandbox::unpack

@@ -99,7 +99,7 @@ std::string image_path(const std::string& name);
 /// Whether a program is in the PATH.
 bool has_program(const std::string& name);
 /// Until it holds, asked each few milliseconds. @return whether it did in time
-bool eventually(const std::function<bool()>& condition, milliseconds timeout = seconds{10});
+bool eventually(const std::function<bool()>& condition, milliseconds timeout = seconds{30});
 /// Living processes below this one, orphans included (the test process is their subreaper), by name, without
 /// the holder of the domain.
 std::vector<std::string> descendants();

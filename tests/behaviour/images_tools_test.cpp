@@ -6,20 +6,38 @@
 namespace sandbox::test {
 namespace {
 
+/// cap_net_raw, permitted and effective. capability.h, struct vfs_cap_data
+const std::string capability{
+    "\x01\x00\x00\x02\x00\x20\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00", 20};
+
+/// Everything below the current directory: owners, modes, links, times, hashes, attributes. What a whiteout
+/// does to a directory's time is nobody's rule.
+constexpr const char* list_tree =
+    "find . -mindepth 1 -printf '%P %y %m %U %G %n %l' '(' -type d -o -printf ' %T@' ')' -printf '\\n' | "
+    "LC_ALL=C sort; "
+    "find . -type f -exec md5sum {} + | LC_ALL=C sort; getfattr -R -h -m '^user|^security' -d -e hex . "
+    "2>/dev/null";
+
 class ImagesOfTools : public SandboxTest {
   protected:
     void SetUp() override {
         SandboxTest::SetUp();
-        const ImageParts parts{{base_layer({{"f", "content", '0', "", 04751, 3, 4},
-                                            {"d/", "", '5', "", 01777, 5, 6},
-                                            {"d/one", "1", '0', "", 0640, 7, 8},
-                                            {"two", "", '1', "d/one"},
-                                            {"l", "", '2', "d/one"},
-                                            {"gone/", "", '5'},
-                                            {"gone/x", "x"}}),
-                                make_archive({{".wh.gone", ""}, {"new", "n", '0', "", 0600, 9, 10}})},
-                               {},
-                               R"({"Cmd":["cat","/f"],"Env":["A=b"]})"};
+        const ImageParts parts{
+            {base_layer({{"f", "content", '0', "", 04751, 3, 4},
+                         {"d/", "", '5', "", 01777, 5, 6},
+                         {"d/one", "1", '0', "", 0640, 7, 8},
+                         // Podman takes a link's owner and mode for the file's, tar does not: real archives
+                         // have the same.
+                         {"two", "", '1', "d/one", 0640, 7, 8},
+                         {"l", "", '2', "d/one"},
+                         {"gone/", "", '5'},
+                         {"gone/x", "x"}}),
+             make_archive(
+                 {{".wh.gone", ""},
+                  {"new", "n", '0', "", 0600, 9, 10, 1234567890, {{"user.note", "v"}}},
+                  {"capable", "c", '0', "", 0755, 0, 0, 1234567890, {{"security.capability", capability}}}})},
+            {},
+            R"({"Cmd":["cat","/f"],"Env":["A=b"]})"};
         write_directory(scratch() / "layout", oci_layout(parts));
         write_text(scratch() / "docker.tar", tar_of(docker_archive(parts, "test:latest")));
     }
@@ -39,6 +57,19 @@ class ImagesOfTools : public SandboxTest {
         EXPECT_EQ(sandbox({"run", "--network", "none", image}).out, "content") << image;
         // In a store of its own, so that no layer is there already.
         EXPECT_EQ(sandbox({"prune"}).status, 0);
+    }
+    /// As podman's, of what `sandbox export` writes.
+    std::string our_tree(const std::string& image) {
+        const std::string tar = scratch() / "ours.tar";
+        const Result exported = sandbox({"export", "-o", tar, image});
+        EXPECT_EQ(exported.status, 0) << exported.err;
+        const Result listed =
+            run({"unshare", "--user", "--map-root-user", "--map-auto", "--", "sh", "-c",
+                 "mkdir \"$0.d\" && cd \"$0.d\" && tar --xattrs --xattrs-include='*' -xpf \"$0\" && " +
+                     std::string{list_tree},
+                 tar});
+        EXPECT_EQ(listed.status, 0) << listed.err;
+        return listed.out;
     }
     std::string source() const { return "oci:" + (scratch() / "layout").string(); }
     void copy_to(const std::string& destination, const Arguments& options = {}) {
@@ -96,6 +127,16 @@ TEST_F(ImagesOfTools, PodmansArchives) {
     if (loaded.status != 0) {
         GTEST_SKIP() << "podman does not work here: " << loaded.err;
     }
+    const Result theirs = run_podman({"unshare", "sh", "-c",
+                                      "cd \"$(podman --root \"$0\" --runroot \"$0-run\" --storage-driver vfs "
+                                      "image mount test:latest)\" && " +
+                                          std::string{list_tree},
+                                      at + "/podman"});
+    EXPECT_EQ(theirs.status, 0) << theirs.err;
+    EXPECT_TRUE(contains(theirs.out, "f f 4751 3 4 1 ")) << theirs.out;
+    EXPECT_TRUE(contains(theirs.out, "user.note=0x76")) << theirs.out;
+    EXPECT_TRUE(contains(theirs.out, "security.capability=0x")) << theirs.out;
+    EXPECT_EQ(our_tree(at + "/docker.tar"), theirs.out);
     for (const char* format : {"docker-archive", "oci-archive", "oci-dir"}) {
         const Result saved =
             run_podman({"save", "--quiet", "--format", format, "-o", at + "/" + format, "test:latest"});

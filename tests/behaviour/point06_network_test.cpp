@@ -217,6 +217,7 @@ TEST_F(Network, Ipv6HasAnAddressAndARoute) {
 }
 
 TEST_F(Network, TcpOverIpv6ReachesTheOutside) {
+    REQUIRE_PROGRAM("python3");
     const Result result = in_world(R"(
         serve tcp 2001:db8::1 8080 'hello over tcp6'
         "$sandbox" run --userns single "$busybox" sh -c 'mkfifo /tmp/held; exec 9<>/tmp/held; nc 2001:db8::1 8080 <&9'
@@ -225,6 +226,7 @@ TEST_F(Network, TcpOverIpv6ReachesTheOutside) {
 }
 
 TEST_F(Network, UdpOverIpv6ReachesTheOutside) {
+    REQUIRE_PROGRAM("python3");
     const Result result = in_world(R"(
         serve udp 2001:db8::1 5353 'hello over udp6'
         "$sandbox" run --userns single host python3 -c '

@@ -27,8 +27,9 @@ prepare() {
     [ "$(id -u)" -ne 0 ] || skip "the examples are a plain user's"
     [ -n "$alpine" ] || skip "no alpine-*.tar in \$SANDBOX_TEST_IMAGES"
     [ -w /dev/net/tun ] || skip "/dev/net/tun is not usable"
-    mkdir -p "$scratch/home" "$scratch/bin" "$scratch/work"
-    ln -s "$sandbox" "$scratch/bin/sandbox"
+    # Below the workspace, so that it is there inside too, as an installed one is.
+    mkdir -p "$scratch/home" "$scratch/work/.bin"
+    ln -s "$sandbox" "$scratch/work/.bin/sandbox"
     cp "$alpine" "$scratch/work/alpine.tar"
 }
 
@@ -46,7 +47,7 @@ serves() { [[ $1 =~ \ -p\  ]]; }
 
 as_a_reader() {
     (cd "$scratch/work" && env -i HOME="$scratch/home" USER="$(id -un)" LANG=C.UTF-8 TERM=dumb \
-        ${XDG_RUNTIME_DIR:+XDG_RUNTIME_DIR="$XDG_RUNTIME_DIR"} PATH="$scratch/bin:/usr/sbin:/usr/bin:/sbin:/bin" \
+        ${XDG_RUNTIME_DIR:+XDG_RUNTIME_DIR="$XDG_RUNTIME_DIR"} PATH="$scratch/work/.bin:/usr/sbin:/usr/bin:/sbin:/bin" \
         timeout "$patience" "$@" </dev/null >"$scratch/out" 2>&1)
 }
 

@@ -35,9 +35,9 @@ if [ $# -eq 0 ]; then
     for fuzzer in "$build"/bin/fuzz-*; do set -- "$@" "${fuzzer##*/fuzz-}"; done
 fi
 
-failed=()
-for target; do
-    log=$build/$target.log
+# fuzz TARGET: one line about it; its exit status is the target's
+fuzz() {
+    local target=$1 log=$build/$1.log
     mkdir -p "$build/corpus/$target"
     # The first directory takes what is new. Ten seconds for one input is a hang.
     if "$build/bin/fuzz-$target" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=1024 -max_len=4096 \
@@ -46,9 +46,24 @@ for target; do
         "$build/corpus/$target" "$build/seeds/$target" >"$log" 2>&1; then
         printf '%-20s %9s inputs in %s s\n' "$target" "$(awk '/number_of_executed_units/ { print $2 }' "$log")" "$seconds"
     else
-        failed+=("$target")
-        printf '%-20s failed:\n' "$target"
-        tail -n 40 "$log"
+        printf '%-20s failed:\n%s\n' "$target" "$(tail -n 40 "$log")"
+        return 1
     fi
+}
+
+# As many at a time as there are processors: each keeps one of them busy.
+running=0
+failed=0
+for target; do
+    if [ "$running" -ge "$(nproc)" ]; then
+        wait -n || failed=1
+        running=$((running - 1))
+    fi
+    fuzz "$target" &
+    running=$((running + 1))
 done
-[ ${#failed[@]} -eq 0 ]
+while [ "$running" -gt 0 ]; do
+    wait -n || failed=1
+    running=$((running - 1))
+done
+exit "$failed"

@@ -150,6 +150,28 @@ PASSWD = "root:x:0:0:root:/root:/bin/sh\nuser:x:1000:1000::/home/user:\nbroken:x
 GROUP = "root:x:0:\nwheel:x:10:root,user\nbad:x:4294967295:\n"
 USERS = tuple("\0".join((name, PASSWD, GROUP)) for name in ("root", "user:wheel", "7", "1000:10", "nobody", ":", "-1"))
 
+DIGEST = "sha256:" + "0123456789abcdef" * 4
+BLOB = f'"digest":"{DIGEST}","size":7'
+MANIFESTS = (
+    f'{{"schemaVersion":2,"config":{{"mediaType":"application/vnd.oci.image.config.v1+json",{BLOB}}},'
+    f'"layers":[{{"mediaType":"application/vnd.oci.image.layer.v1.tar+zstd",{BLOB}}},{{{BLOB}}}]}}',
+    f'{{"schemaVersion":2,"manifests":[{{{BLOB},"platform":{{"os":"linux","architecture":"amd64"}},"annotations":'
+    f'{{"org.opencontainers.image.ref.name":"v1"}}}},{{{BLOB},"platform":{{"os":"linux","architecture":"arm",'
+    f'"variant":"v7"}}}},{{{BLOB}}}]}}',
+    '{"manifests":[]}', '{"manifests":null}', '[]', '{"config":7}', "{",
+)
+DOCKER_MANIFESTS = (
+    '[{"Config":"c.json","RepoTags":["a:1","b"],"Layers":["x/layer.tar","../y"]}]',
+    '[{"Config":"c.json","RepoTags":null,"Layers":null},{"Config":"d","RepoTags":[],"Layers":["\\u0000"]}]', "[]", "{}",
+)
+CONFIGS = (
+    f'{{"architecture":"amd64","os":"linux","rootfs":{{"type":"layers","diff_ids":["{DIGEST}"]}},"config":{{"Env":'
+    '["A=b","C="],"Entrypoint":["/e"],"Cmd":["c","d"],"Labels":{"k":"v","":""},"ExposedPorts":{"80/tcp":{}},'
+    '"WorkingDir":"/w","User":"0:0","StopSignal":"SIGQUIT"}}',
+    f'{{"rootfs":{{"diff_ids":["{DIGEST}","{DIGEST}"]}},"config":null}}', '{"rootfs":{"diff_ids":["sha256:../../x"]}}',
+    f'{{"rootfs":{{"diff_ids":["{DIGEST}"]}},"config":{{"Env":["=x"],"Labels":{{"a":1}}}}}}',
+)
+
 SUBID = (
     "user:100000:65536\n1000:200000:65536\nother:300000:1\nuser:4294967295:1\nuser:0:0\n",
     "0: user 100000 65536\n1: user 165536 65536\n",
@@ -205,6 +227,8 @@ SEEDS = {
     "dns": list(dns_exchanges()),
     "environment_file": ENVIRONMENT,
     "frame": list(frames()),
+    "manifest": [seed for choice, texts in enumerate((MANIFESTS, DOCKER_MANIFESTS, CONFIGS))
+                 for seed in chosen(choice, texts)],
     "network_rules": [seed for choice, texts in enumerate((ALLOW, PUBLISH, HOSTS, DOMAINS, SERVERS, PREFIXES))
                       for seed in chosen(choice, texts)],
     "policy": POLICY,

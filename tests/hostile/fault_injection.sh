@@ -52,10 +52,40 @@ flock EINTR 1
 fstat EIO 3
 '
 
+# The same for a start that joins the domain of an earlier one, and for one that makes it. Most of these are no errors:
+# such a start does without.
+join_table='
+setns EPERM 1
+flock EINTR 1
+openat EMFILE 8
+openat EACCES 8
+ioctl EIO 1
+fstat EIO 3
+read EIO 4
+utimensat EROFS 1
+clone3 EPERM 1
+clone3 EAGAIN 1
+'
+make_table='
+clone3 EPERM 2
+clone3 EAGAIN 2
+mkdir EACCES 2
+openat EMFILE 10
+openat ENOSPC 10
+flock ENOLCK 3
+socketpair EMFILE 2
+pipe2 EMFILE 3
+vfork EAGAIN 3
+renameat ENOSPC 1
+setns EPERM 1
+setsid EPERM 1
+close_range EINVAL 2
+'
+
 home=$(getent passwd "$user" | cut -d: -f6)
 scratch=$(mktemp -d "$home/fault.XXXXXX")
 chown "$user" "$scratch"
-trap 'rm -rf "$scratch"' EXIT
+trap 'new_runtime; rm -rf "$scratch"' EXIT
 problems=0
 runs=0
 
@@ -64,15 +94,68 @@ problem() {
     echo "$*"
 }
 
-# start STRACE-ARGUMENT...: one start under strace; its status, stdout and stderr
+# start STRACE-ARGUMENT...: one start under strace; its status, stdout and stderr. $domain is off, join or make.
+domain=off
+runtime=$scratch/runtime
 start() {
-    # strace waits for all that it follows, and a domain's holder stays for minutes: no domain here.
-    timeout -k 5 20 env -i HOME="$home" PATH=/usr/bin:/bin:/usr/sbin:/sbin XDG_RUNTIME_DIR="$scratch" \
+    timeout -k 5 60 env -i HOME="$home" PATH=/usr/bin:/bin:/usr/sbin:/sbin XDG_RUNTIME_DIR="$runtime" \
         strace -f -q -o "$scratch/trace" -u "$user" "$@" \
-        "$sandbox" run --root "$scratch/store" --domain off --network none "$image" echo it-ran \
-        >"$scratch/out" 2>"$scratch/err" </dev/null
+        "$sandbox" run --root "$scratch/store" --domain "${domain/#[jm]*/auto}" --network none "$image" echo it-ran \
+        >"$scratch/out" 2>"$scratch/err" </dev/null &
+    local timeout=$!
+    [ "$domain" = off ] || end_new_holder "$timeout"
+    wait "$timeout"
     status=$?
 } 2>/dev/null # the shell's own word about a killed strace
+
+# The holders whose state lies in $runtime/sandbox, or in $scratch/store where that could not be: the third descriptor
+# is that directory.
+holders() {
+    local pid
+    for pid in $(pgrep -u "$user" -x sandbox-domain); do
+        case $(readlink "/proc/$pid/fd/3") in "$runtime/sandbox" | "$scratch/store") echo "$pid" ;; esac
+    done
+}
+
+is_known() { [ "$(cut -d' ' -f2 "$(readlink "/proc/$1/fd/3")/domain")" = "$1" ]; }
+
+# strace waits for all that it follows, and a holder stays for minutes: one that was made under strace has to go once
+# sandbox, its parent, has ended. One that no state file names should have gone by itself.
+end_new_holder() {
+    local holder parent traced
+    while kill -0 "$1"; do
+        for holder in $(holders); do
+            read -r parent traced < <(awk '/^PPid/ { p = $2 } /^TracerPid/ { print p, $2 }' "/proc/$holder/status")
+            [ "${traced:-0}" -ne 0 ] && [ "$(cat "/proc/$parent/comm")" != sandbox ] || continue
+            is_known "$holder" || sleep 0.5
+            is_known "$holder" || ! kill -0 "$holder" || problem "a holder that nobody knows of stays"
+            kill -KILL "$holder"
+        done
+        sleep 0.02
+    done
+}
+
+new_runtime() {
+    holders | xargs -r kill -KILL
+    rm -rf "$runtime"
+    install -d -m 0700 -o "$user" "$runtime"
+}
+
+# A domain that is there, made by a start that nothing follows.
+with_domain() {
+    [ -z "$(holders)" ] || return
+    env -i HOME="$home" PATH=/usr/bin:/bin:/usr/sbin:/sbin XDG_RUNTIME_DIR="$runtime" \
+        setpriv --reuid="$user" --regid="$(id -g "$user")" --init-groups \
+        "$sandbox" run --root "$scratch/store" --network none "$image" true </dev/null
+    [ -n "$(holders)" ] || problem "no domain can be made"
+}
+
+prepare() {
+    case $domain in
+    make) new_runtime ;;
+    join) with_domain ;;
+    esac
+}
 
 living() {
     pgrep -u "$user" -f "$scratch|it-ran" -a || true
@@ -88,7 +171,7 @@ left_behind() {
 
 # One error of ours, at most a hint, no success that is none.
 judge() {
-    local name=$1
+    local name="$domain: $1"
     runs=$((runs + 1))
     case $status in
     0) grep -qx it-ran "$scratch/out" || problem "$name: status 0, and the command did not run" ;;
@@ -102,38 +185,69 @@ judge() {
     left_behind "$name"
 }
 
-start -e trace=none
-[ "$status" -eq 0 ] || {
-    echo "the start without any fault fails: $(cat "$scratch/err")"
-    exit 1
+plain_start() {
+    prepare
+    start -e trace=none
+    [ "$status" -eq 0 ] || problem "$domain: the start $1 fails: $(cat "$scratch/err")"
 }
 
-while read -r call error most; do
-    [ -n "$call" ] || continue
-    for ((when = 1; when <= most; when++)); do
-        start -e trace="$call" -e inject="$call:error=$error:when=$when"
-        judge "$call fails with $error, time $when"
-    done
-done <<<"$table"
-
-# A plain start again after all that: what was left does not stand in its way.
-start -e trace=none
-[ "$status" -eq 0 ] || problem "the start after all faults fails: $(cat "$scratch/err")"
+each_of() {
+    local call error most when
+    while read -r call error most; do
+        [ -n "$call" ] || continue
+        for ((when = 1; when <= most; when++)); do
+            prepare
+            start -e trace="$call" -e inject="$call:error=$error:when=$when"
+            judge "$call fails with $error, time $when"
+        done
+    done <<<"$1"
+    plain_start "after all faults"
+}
 
 # SIGKILL on entering a call: of the child it is an error, of sandbox itself the end of everything.
-for call in clone3 openat2 mount move_mount pivot_root setresuid seccomp execve; do
-    for when in 1 2 3; do
-        start -e trace="$call" -e inject="$call:signal=KILL:when=$when"
-        runs=$((runs + 1))
-        case $status in
-        0 | 125 | 137) ;;
-        *) problem "SIGKILL at $call, time $when: status $status: $(cat "$scratch/err")" ;;
-        esac
-        left_behind "SIGKILL at $call, time $when"
+killed_at() {
+    local call when
+    for call; do
+        for when in 1 2 3; do
+            prepare
+            start -e trace="$call" -e inject="$call:signal=KILL:when=$when"
+            runs=$((runs + 1))
+            case $status in
+            0 | 125 | 137) ;;
+            *) problem "$domain: SIGKILL at $call, time $when: status $status: $(cat "$scratch/err")" ;;
+            esac
+            left_behind "$domain: SIGKILL at $call, time $when"
+        done
     done
-done
-start -e trace=none
-[ "$status" -eq 0 ] || problem "the start after all kills fails: $(cat "$scratch/err")"
+    plain_start "after all kills"
+}
+
+# The holder dies when its maps are written, and before it hears so: the start goes on without it.
+holder_killed() {
+    new_runtime
+    start -e trace=renameat,openat -P "$runtime/sandbox/domain.new" -P /dev/null \
+        -e inject=renameat:delay_enter=1500000 -e inject=openat:signal=KILL:delay_enter=700000
+    grep -q "killed by SIGKILL" "$scratch/trace" || problem "the holder was not killed"
+    [ "$status" -eq 0 ] || problem "the holder is killed: status $status: $(cat "$scratch/err")"
+    judge "the holder is killed"
+}
+
+new_runtime
+plain_start "without any fault"
+[ "$problems" -eq 0 ] || exit 1
+
+each_of "$table"
+killed_at clone3 openat2 mount move_mount pivot_root setresuid seccomp execve keyctl
+domain="join"
+each_of "$join_table"
+killed_at setns openat flock clone3 utimensat
+domain="make"
+each_of "$make_table"
+killed_at clone3 setsid flock vfork renameat setns
+holder_killed
+new_runtime
+rmdir "$runtime"
+
 runs_left=$(find "$scratch/store/runs" -mindepth 3 2>/dev/null | grep -cvE '/(upper|work|lock|copy)(/work)?$' || true)
 [ "$runs_left" -le 2 ] || problem "$runs_left files of killed starts are left in the store"
 

@@ -5,10 +5,11 @@ set -uo pipefail
 
 usage() {
     cat <<'USAGE'
-Usage: tests/package/run.sh BUILD-DIR IMAGES WORK
+Usage: tests/package/run.sh BUILD-DIR
 
-BUILD-DIR is a release build: its `package` target is used. The builds by Debian's and rpm's tools happen in WORK; with
-ccache they compile only what changed. IMAGES holds busybox.tar. TAP comes on stdout.
+BUILD-DIR is a release build: its `package` target is used. The builds by Debian's and rpm's tools happen in the
+directory $SANDBOX_TEST_PACKAGES, without which nothing is done; with ccache they compile only what changed.
+$SANDBOX_TEST_IMAGES holds busybox.tar. TAP comes on stdout.
 USAGE
 }
 
@@ -18,14 +19,18 @@ case ${1-} in
     exit 0
     ;;
 esac
-[ $# -eq 3 ] || {
+[ $# -eq 1 ] || {
     usage >&2
     exit 2
 }
+[ -n "${SANDBOX_TEST_PACKAGES-}" ] || {
+    echo "1..0 # SKIP \$SANDBOX_TEST_PACKAGES names no directory to build in"
+    exit 77
+}
 build_dir=$1
-images=$2
-mkdir -p "$3"
-work=$(cd "$3" && pwd)
+images=${SANDBOX_TEST_IMAGES-}
+mkdir -p "$SANDBOX_TEST_PACKAGES"
+work=$(cd "$SANDBOX_TEST_PACKAGES" && pwd)
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 packaging=$here/../../packaging
 # shellcheck source=tests/lib/tap.sh

@@ -5,6 +5,7 @@ set -euo pipefail
 
 usage="usage: tests/perf/run.sh BUILD-DIR [start|import|images|many|idle|podman|network|build]...
 
+Tables on stdout; one JSON file a table in BUILD-DIR/perf, and figures.svg there, drawn by plot.py of what lies there.
 Needs the packages of 'packaging/deps.sh perf' and, in \$SANDBOX_TEST_IMAGES, the images that tests/run.sh makes."
 
 [ $# -ge 1 ] || { echo "$usage" >&2; exit 2; }
@@ -45,6 +46,8 @@ measure_start() {
         'bwrap --unshare-all' "bwrap --unshare-all --bind $work/tree / --proc /proc --dev /dev true" \
         'directory, single id, no network' "$sandbox run --userns single --network none $work/tree true" \
         'imported, full range, no network' "$sandbox run --network none $image true" \
+        'the same, unconfined' \
+        "$sandbox run --network none --seccomp unconfined --cap-add all --allow-new-privs $image true" \
         'imported, full range, network' "$sandbox run $image true" \
         'imported, full range, newuidmap' "$sandbox run --domain off --network none $image true"
 }
@@ -150,3 +153,5 @@ make_tree
 for part; do
     "measure_$part"
 done
+# Of these parts, and of what earlier runs have left.
+"$(dirname "${BASH_SOURCE[0]}")/plot.py" "$results" "$results/figures.svg"

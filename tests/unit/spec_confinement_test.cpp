@@ -92,6 +92,23 @@ TEST(Memory, IsASizeOfAMebibyteAtLeast) {
     }
 }
 
+TEST(DeviceRate, IsAPathAndBytesASecond) {
+    const DeviceRate read = parse_device_rate("--device-read-bps", "/dev/vda:10m");
+    EXPECT_EQ(read.device, "/dev/vda");
+    EXPECT_EQ(read.bytes_per_second, 10U << 20);
+    EXPECT_FALSE(read.write);
+    EXPECT_TRUE(parse_device_rate("--device-write-bps", "/dev/disk/by-path/x:0:1g").write);
+    EXPECT_EQ(parse_device_rate("--device-write-bps", "/dev/disk/by-path/x:0:1g").device,
+              "/dev/disk/by-path/x:0");
+}
+
+TEST(DeviceRate, ThatIsNoneIsRefused) {
+    for (const char* text :
+         {"", ":", "/dev/vda", "/dev/vda:", "/dev/vda:0", "/dev/vda:fast", "vda:1m", ":1m"}) {
+        EXPECT_THROW((void)parse_device_rate("--device-read-bps", text), UsageError) << text;
+    }
+}
+
 TEST(PidsLimit, IsOneAtLeast) {
     EXPECT_EQ(parse_pids_limit("1"), 1U);
     for (const char* text : {"", "0", "-1", "99999999"}) {

@@ -6,9 +6,11 @@ set -euo pipefail
 usage() {
     cat <<'USAGE'
 Usage: tests/vm/make_image.sh SUITE DIRECTORY
+       tests/vm/make_image.sh --probe SUITE
 
 Writes DIRECTORY/root.img (a file system), DIRECTORY/kernel and DIRECTORY/initrd. SUITE is bookworm or trixie. A plain
-user needs ranges in /etc/subuid and /etc/subgid. $SANDBOX_TEST_MIRROR names a mirror other than Debian's own.
+user needs ranges in /etc/subuid and /etc/subgid. $SANDBOX_TEST_MIRROR names a mirror other than Debian's own. --probe
+makes nothing, and fails where the mirror cannot be reached.
 
 The machine has a user, debian, and what the package depends on and nothing of sandbox itself. Once up, it runs `run`
 from the disk labelled payload, its output on the second serial line, and powers off.
@@ -19,6 +21,13 @@ case ${1-} in
 -h | --help)
     usage
     exit 0
+    ;;
+--probe)
+    mirror=${SANDBOX_TEST_MIRROR:-http://deb.debian.org/debian}
+    probe=$(mktemp)
+    trap 'rm -f "$probe"' EXIT
+    /usr/lib/apt/apt-helper -o Acquire::Retries=3 download-file "${mirror%/}/dists/$2/InRelease" "$probe" >/dev/null
+    exit
     ;;
 bookworm) variant= ;;
 trixie) variant=t64 ;;

@@ -5,16 +5,18 @@ set -euo pipefail
 
 usage() {
     cat <<'USAGE'
-Usage: tests/vm/run.sh SUITE DEB BUILD-DIR IMAGES WORK
+Usage: tests/vm/run.sh SUITE BUILD-DIR
+       tests/vm/run.sh --prepare SUITE
 
-SUITE is bookworm or trixie, DEB the package, BUILD-DIR holds bin/behaviour_tests, IMAGES holds busybox.tar. The
-machine's image lies in WORK/SUITE, and is made anew when its recipe changes. TAP comes on stdout; the exit status is 0
-where every test passed, 77 where this host cannot run the machine. WORK/SUITE/console.log is the machine's console.
+SUITE is bookworm or trixie, BUILD-DIR holds bin/behaviour_tests. $SANDBOX_TEST_MACHINES is a directory with the package
+to test, package/sandbox_*.deb; the machine's image lies in its SUITE/, is made anew when its recipe changes, and is all
+that --prepare makes. $SANDBOX_TEST_IMAGES holds busybox.tar. TAP comes on stdout; the exit status is 0 where every test
+passed, 77 where this host cannot make or run the machine. SUITE/console.log is the machine's console.
 USAGE
 }
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-longest=1500
+longest=2400
 
 skip() {
     echo "1..0 # SKIP $1"
@@ -27,16 +29,21 @@ case ${1-} in
     exit 0
     ;;
 esac
-[ $# -eq 5 ] || {
+[ $# -eq 2 ] || {
     usage >&2
     exit 2
 }
+[ -n "${SANDBOX_TEST_MACHINES-}" ] || skip "\$SANDBOX_TEST_MACHINES names no directory for the machines' images"
+only_prepare=
 suite=$1
-deb=$2
-build_dir=$3
-images=$4
-mkdir -p "$5/$suite"
-work=$(cd "$5/$suite" && pwd)
+build_dir=$2
+if [ "$1" = --prepare ]; then
+    only_prepare=yes
+    suite=$2
+fi
+images=${SANDBOX_TEST_IMAGES-}
+mkdir -p "$SANDBOX_TEST_MACHINES/$suite"
+work=$(cd "$SANDBOX_TEST_MACHINES/$suite" && pwd)
 
 [ "$(uname -m)" = x86_64 ] || skip "the machine is an x86_64"
 for program in qemu-system-x86_64 mmdebstrap mke2fs dpkg-deb; do
@@ -45,12 +52,17 @@ done
 
 recipe_hash() { cat "$here/make_image.sh" "$here/payload.service" <(echo "$suite") | sha256sum | cut -d' ' -f1; }
 
+# Only one at a time makes it. Without the distribution's mirror there is nothing to make it of.
 prepare_image() {
+    exec 8>>"$work/lock"
+    flock 8
     if [ "$(cat "$work/recipe" 2>/dev/null)" != "$(recipe_hash)" ]; then
         rm -f "$work/recipe"
-        "$here/make_image.sh" "$suite" "$work" >&2
+        "$here/make_image.sh" --probe "$suite" >&2 || skip "the mirror of $suite cannot be reached"
+        "$here/make_image.sh" "$suite" "$work" >&2 8>&-
         recipe_hash >"$work/recipe"
     fi
+    exec 8>&-
 }
 
 # The same package under a lower version: what an upgrade comes from.
@@ -85,13 +97,15 @@ boot() {
     timeout "$longest" qemu-system-x86_64 -machine q35 -accel "$accelerator" -cpu max -smp 2 -m 1536 -nodefaults \
         -display none -no-reboot -nic none \
         -kernel "$work/kernel" -initrd "$work/initrd" \
-        -append "root=/dev/vda ro console=ttyS0 panic=-1 quiet systemd.show_status=error" \
+        -append "root=/dev/vda ro console=ttyS0 panic=-1 quiet systemd.show_status=error systemd.mask=serial-getty@ttyS0.service" \
         -drive "file=$work/root.img,format=raw,if=virtio,snapshot=on" \
         -drive "file=$work/payload.img,format=raw,if=virtio,readonly=on" \
         -serial "file:$work/console.log" -serial stdio </dev/null | sed -u 's,\r$,,'
 }
 
 prepare_image
+[ -z "$only_prepare" ] || exit 0
+deb=$(find "$SANDBOX_TEST_MACHINES/package" -name 'sandbox_*.deb')
 make_payload
 boot | tee "$work/result.tap"
 rm -f "$work/payload.img"
