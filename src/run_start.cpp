@@ -19,6 +19,7 @@
 #include "idmap/mapped_process.hpp"
 #include "plan/confinement.hpp"
 #include "plan/print.hpp"
+#include "preflight.hpp"
 #include "rootfs/run_directory.hpp"
 #include "run/fuse_overlay_helper.hpp"
 #include "spec/validate.hpp"
