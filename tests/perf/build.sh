@@ -7,8 +7,8 @@ usage="usage: tests/perf/build.sh BUILD-DIR [make|starts|reads|copy-out]...
 
 Tables on stdout, JSON in BUILD/perf. \$SANDBOX_PERF_RUNS: rounds (default 15).
 \$SANDBOX_PERF_FILES: files of the C project (default 200); fifty times as many are copied out.
-CPU time is user and system time of
-all processes; it means something on a busy machine as well, where wall time does not."
+CPU time is user and system time of all processes; it means something on a busy machine as well, where wall time does
+not."
 
 [ $# -ge 1 ] || { echo "$usage" >&2; exit 2; }
 build=$(cd "$1" && pwd)
