@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Times commands in turn, A B C A B C ..., and prints each one's median and its median ratio to the first.
+// Times commands in turn, A B C A B C ..., and prints each one's median and its median ratio to the first,
+// of wall and of CPU time.
 //
-//   perf-pairs [--runs N] [--warmup N] [--json FILE] NAME 'COMMAND ARG...' NAME 'COMMAND ARG...' ...
+//   perf-pairs [--runs N] [--warmup N] [--json FILE] [--overhead NAME] NAME 'COMMAND ARG...' ...
+//
+// --overhead: what each costs more than the first, as a multiple of what NAME costs more.
 //
 // One posix_spawn to wait is one sample. Samples of one round lie side by side in time, so that a machine
 // whose speed drifts disturbs all alike: quote the ratios. Commands are split at blanks; no shell is
@@ -34,12 +37,14 @@ struct Contender {
     std::vector<double> milliseconds;
     std::vector<double> cpu_milliseconds;
     std::vector<double> ratios; ///< to the first contender, round by round
+    std::vector<double> cpu_ratios;
 };
 
 struct Settings {
     unsigned runs = 200;
     unsigned warmup = 5;
     std::string json_path;
+    std::string overhead; ///< the contender whose overhead is the measure of the others', or ""
     std::vector<Contender> contenders;
 };
 
@@ -86,28 +91,52 @@ void run_rounds(Settings& settings) {
     ::posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
     ::posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
     for (unsigned round = 0; round < settings.warmup + settings.runs; ++round) {
-        double first = 0;
+        Sample first;
         for (Contender& contender : settings.contenders) {
             const Sample sample = run_once(contender, actions);
             if (round < settings.warmup) {
                 continue;
             }
-            first = &contender == &settings.contenders.front() ? sample.wall : first;
+            first = &contender == &settings.contenders.front() ? sample : first;
             contender.milliseconds.push_back(sample.wall);
             contender.cpu_milliseconds.push_back(sample.cpu);
-            contender.ratios.push_back(sample.wall / first);
+            contender.ratios.push_back(sample.wall / first.wall);
+            contender.cpu_ratios.push_back(sample.cpu / first.cpu);
         }
     }
     ::posix_spawn_file_actions_destroy(&actions);
 }
 
 void print_table(const Settings& settings) {
-    std::printf("%-40s %9s %9s %9s %9s %7s\n", "", "median ms", "p10", "p90", "cpu ms", "ratio");
+    std::printf("%-40s %9s %9s %9s %9s %7s %9s\n", "", "median ms", "p10", "p90", "cpu ms", "ratio",
+                "cpu ratio");
     for (const Contender& contender : settings.contenders) {
-        std::printf("%-40s %9.2f %9.2f %9.2f %9.2f %7.2f\n", contender.name.c_str(),
+        std::printf("%-40s %9.2f %9.2f %9.2f %9.2f %7.2f %9.3f\n", contender.name.c_str(),
                     median(contender.milliseconds), quantile(contender.milliseconds, 0.1),
                     quantile(contender.milliseconds, 0.9), median(contender.cpu_milliseconds),
-                    median(contender.ratios));
+                    median(contender.ratios), median(contender.cpu_ratios));
+    }
+}
+
+using Samples = std::vector<double> Contender::*;
+
+/// Of medians, not round by round: one round's small overhead would be a divisor near nothing.
+double overhead_ratio(const Settings& settings, const Contender& contender, Samples samples) {
+    const double first = median(settings.contenders.front().*samples);
+    const auto measure =
+        std::find_if(settings.contenders.begin(), settings.contenders.end(),
+                     [&](const Contender& candidate) { return candidate.name == settings.overhead; });
+    return (median(contender.*samples) - first) / (median((*measure).*samples) - first);
+}
+
+void print_overheads(const Settings& settings) {
+    for (const Contender& contender : settings.contenders) {
+        if (&contender != &settings.contenders.front() && contender.name != settings.overhead) {
+            std::printf("%s: %.2f times the overhead of %s, %.2f times in CPU time\n", contender.name.c_str(),
+                        overhead_ratio(settings, contender, &Contender::milliseconds),
+                        settings.overhead.c_str(),
+                        overhead_ratio(settings, contender, &Contender::cpu_milliseconds));
+        }
     }
 }
 
@@ -125,7 +154,14 @@ void write_json(const Settings& settings) {
         json.key("runs").value(std::uint64_t{contender.milliseconds.size()});
         json.key("median_ms").value(fixed(median(contender.milliseconds)));
         json.key("cpu_ms").value(fixed(median(contender.cpu_milliseconds)));
-        json.key("ratio").value(fixed(median(contender.ratios))).end_object();
+        json.key("ratio").value(fixed(median(contender.ratios)));
+        json.key("cpu_ratio").value(fixed(median(contender.cpu_ratios)));
+        if (!settings.overhead.empty()) {
+            json.key("overhead").value(fixed(overhead_ratio(settings, contender, &Contender::milliseconds)));
+            json.key("cpu_overhead")
+                .value(fixed(overhead_ratio(settings, contender, &Contender::cpu_milliseconds)));
+        }
+        json.end_object();
     }
     json.end_array();
     sandbox::write_file_atomically(AT_FDCWD, settings.json_path, json.text() + "\n");
@@ -142,6 +178,8 @@ Settings parse(const std::vector<std::string>& words) {
             settings.warmup = static_cast<unsigned>(*number);
         } else if (words[i] == "--json") {
             settings.json_path = value;
+        } else if (words[i] == "--overhead") {
+            settings.overhead = value;
         } else if (!words[i].starts_with("--")) {
             Contender contender;
             contender.name = words[i];
@@ -158,6 +196,12 @@ Settings parse(const std::vector<std::string>& words) {
     if (settings.contenders.empty() || words.size() % 2 != 0) {
         throw sandbox::UsageError("perf-pairs", "pairs of NAME and COMMAND are needed");
     }
+    if (!settings.overhead.empty() &&
+        std::none_of(settings.contenders.begin() + 1, settings.contenders.end(),
+                     [&](const Contender& contender) { return contender.name == settings.overhead; })) {
+        throw sandbox::UsageError("--overhead " + settings.overhead,
+                                  "the name of no contender but the first");
+    }
     return settings;
 }
 
@@ -168,6 +212,9 @@ int main(int argc, char** argv) {
         Settings settings = parse({argv + 1, argv + argc});
         run_rounds(settings);
         print_table(settings);
+        if (!settings.overhead.empty()) {
+            print_overheads(settings);
+        }
         if (!settings.json_path.empty()) {
             write_json(settings);
         }

@@ -3,7 +3,7 @@
 # Measures sandbox beside its peers, as a plain user: tables on stdout, one JSON file a table in BUILD/perf.
 set -euo pipefail
 
-usage="usage: tests/perf/run.sh BUILD-DIR [start|import|images|many|idle|podman|network]...
+usage="usage: tests/perf/run.sh BUILD-DIR [start|import|images|many|idle|podman|network|build]...
 
 Tables on stdout; one JSON file a table in BUILD-DIR/perf, and figures.svg there, drawn by plot.py of what lies there.
 Needs the packages of 'packaging/deps.sh perf' and, in \$SANDBOX_TEST_IMAGES, the images that tests/run.sh makes."
@@ -143,9 +143,13 @@ measure_network() {
     "$(dirname "${BASH_SOURCE[0]}")/network.sh" "$build"
 }
 
+measure_build() {
+    SANDBOX_PERF_RUNS=$((runs / 13)) "$(dirname "${BASH_SOURCE[0]}")/build.sh" "$build"
+}
+
 mkdir -p "$results"
 make_tree
-[ $# -gt 0 ] || set -- start import images many idle podman network
+[ $# -gt 0 ] || set -- start import images many idle podman network build
 for part; do
     "measure_$part"
 done
