@@ -51,7 +51,7 @@ constexpr Option options[] = {
          i.build.keep_failed = path_value("--keep-failed", v, c);
      }},
     {"epoch", 0, required, "git|SECONDS", nullptr,
-     "SOURCE_DATE_EPOCH (default: the caller's); git: the last commit's", build,
+     "SOURCE_DATE_EPOCH (default: the caller's); git: last commit's", build,
      [](Invocation& i, const std::string& v, const Context&) { set_epoch(i, v); }},
     {"check", 0, none, nullptr, nullptr, "build twice in worlds that differ, compare, and change nothing",
      build,
@@ -345,7 +345,7 @@ constexpr Command commands[] = {
      "one step of a build, hermetic: no network, no home, its outputs whole or not at all",
      CommandKind::build},
     {"import", "[OPTIONS] FILE|DIR|- [NAME[:TAG]]",
-     "put an image into the store: a root's tar, a directory, or what docker save and skopeo made",
+     "put an image into the store: a root's tar, a directory, or what docker and skopeo save",
      CommandKind::store},
     {"export", "[OPTIONS] IMAGE", "a tar of IMAGE's files, on stdout or in the file that -o names",
      CommandKind::pack},
