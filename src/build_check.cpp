@@ -6,6 +6,7 @@
 #include <sched.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <ctime>
 
 #include "base/error.hpp"
@@ -106,6 +107,8 @@ class Check {
             build.upper = upper.get();
             const BuiltTree tree{upper.get(), context_.workspace.get()};
             build.outputs = sort_and_check(context_, tree, patterns_).outputs;
+            std::sort(build.outputs.begin(), build.outputs.end(),
+                      [](const Change& a, const Change& b) { return a.path < b.path; });
             return then();
         };
         return run_in_world(context_, run, signals_);

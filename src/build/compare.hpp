@@ -15,7 +15,7 @@ namespace sandbox {
 /// One build as far as its outputs can tell of it.
 struct ComparedBuild {
     int upper;                   ///< an open directory
-    std::vector<Change> outputs; ///< sorted
+    std::vector<Change> outputs; ///< sorted by path
     World world;
     std::time_t begin = 0; ///< of the build, real time
     std::time_t end = 0;

@@ -62,6 +62,13 @@ TEST_F(BuildCheck, CatchesANameOfAFile) {
               "o-sandbox: only in the first build (hostname)\n");
 }
 
+TEST_F(BuildCheck, NamesTheOneFileThatIsMissingBetweenOthers) {
+    const Result result =
+        build("mkdir a; touch a/c a.c; test $(hostname) = elsewhere || touch a/b", {"--check"});
+    EXPECT_EQ(result.status, 1);
+    EXPECT_EQ(result.err, "a/b: only in the first build\n");
+}
+
 TEST_F(BuildCheck, CatchesTheUser) {
     expect_caught("id -un > o", "user");
     expect_caught("id -u > o", "user");
