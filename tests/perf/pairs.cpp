@@ -135,22 +135,21 @@ void print_table(const Settings& settings) {
 
 using Samples = std::vector<double> Contender::*;
 
-/// Of medians, not round by round: one round's small overhead would be a divisor near nothing.
-double overhead_ratio(const Settings& settings, const Contender& contender, Samples samples) {
-    const double first = median(settings.contenders.front().*samples);
+/// Of the medians of what was compared round by round, for one round's overhead may be a divisor near
+/// nothing.
+double overhead_ratio(const Settings& settings, const Contender& contender, Samples ratios) {
     const auto measure =
         std::find_if(settings.contenders.begin(), settings.contenders.end(),
                      [&](const Contender& candidate) { return candidate.name == settings.overhead; });
-    return (median(contender.*samples) - first) / (median((*measure).*samples) - first);
+    return (median(contender.*ratios) - 1) / (median((*measure).*ratios) - 1);
 }
 
 void print_overheads(const Settings& settings) {
     for (const Contender& contender : settings.contenders) {
         if (&contender != &settings.contenders.front() && contender.name != settings.overhead) {
             std::printf("%s: %.2f times the overhead of %s, %.2f times in CPU time\n", contender.name.c_str(),
-                        overhead_ratio(settings, contender, &Contender::milliseconds),
-                        settings.overhead.c_str(),
-                        overhead_ratio(settings, contender, &Contender::cpu_milliseconds));
+                        overhead_ratio(settings, contender, &Contender::ratios), settings.overhead.c_str(),
+                        overhead_ratio(settings, contender, &Contender::cpu_ratios));
         }
     }
 }
@@ -172,9 +171,9 @@ void write_json(const Settings& settings) {
         json.key("ratio").value(fixed(median(contender.ratios)));
         json.key("cpu_ratio").value(fixed(median(contender.cpu_ratios)));
         if (!settings.overhead.empty()) {
-            json.key("overhead").value(fixed(overhead_ratio(settings, contender, &Contender::milliseconds)));
+            json.key("overhead").value(fixed(overhead_ratio(settings, contender, &Contender::ratios)));
             json.key("cpu_overhead")
-                .value(fixed(overhead_ratio(settings, contender, &Contender::cpu_milliseconds)));
+                .value(fixed(overhead_ratio(settings, contender, &Contender::cpu_ratios)));
         }
         json.end_object();
     }
