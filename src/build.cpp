@@ -146,9 +146,10 @@ int run_build(const Invocation& invocation, const Environment& caller) {
     context.shared = shared ? &*shared : nullptr;
     open_workspace(context);
     require_writable(context);
-    context.inputs =
+    context.shown.inputs =
         expand_inputs(context.workspace.get(), parse_patterns("--input", invocation.build.inputs));
-    (void)parse_patterns("--output", invocation.build.outputs); // what is wrong with them is said now
+    context.shown.directories =
+        output_directories(context.workspace.get(), parse_patterns("--output", invocation.build.outputs));
     context.epoch = default_epoch;
     if (spec.dry_run) {
         return print_build_plan(context, standard_world(invocation.build.place));

@@ -81,6 +81,9 @@ class Check {
         : context_(context), signals_(signals), patterns_(parse_patterns("--output", build().outputs)) {}
 
     int run() {
+        // Neither build is to have what the other has not: stdin can be read once.
+        const UniqueFd nothing{check(::open("/dev/null", O_RDONLY | O_CLOEXEC), "open", "/dev/null")};
+        check(::dup2(nothing.get(), STDIN_FILENO), "replace", "stdin");
         first_.world = standard_world(build().place);
         return build_in(first_, "", [&] { return run_second(); });
     }
@@ -119,7 +122,7 @@ class Check {
         second_.world = varied_world(build().place, build().variations, locale);
         std::optional<ReversedTree> reversed;
         if (second_.world.reversed_order) {
-            reversed.emplace(context_.workspace_path, context_.inputs);
+            reversed.emplace(context_.workspace_path, context_.shown);
         }
         if (varies(Variation::time)) {
             wait_for_another_second(first_.end);

@@ -123,7 +123,7 @@ UniqueFd open_upper(const FinishedRun& run) {
 SortedChanges sort_and_check(const BuildContext& context, const BuiltTree& tree,
                              const std::vector<PathPattern>& patterns) {
     std::vector<Change> changes = read_changes(tree.upper, tree.workspace);
-    require_outputs(tree, patterns, changes, context.inputs);
+    require_outputs(tree, patterns, changes, context.shown.inputs);
     SortedChanges sorted = sort_changes(std::move(changes), patterns);
     refuse_unsafe(tree, sorted.outputs);
     return sorted;
@@ -135,10 +135,10 @@ BuildFinish::BuildFinish(const BuildContext& context)
       begin_(std::chrono::steady_clock::now()) {
     const BuildSpec& build = context.invocation.build;
     if (!build.report.empty() || build.suggest_inputs) {
-        watch_.reads.emplace();
+        watch_.reads.emplace(build.place);
     }
-    if (build.strict && !context.inputs.empty()) {
-        watch_.hidden.emplace(build.place, context.workspace.get(), context.inputs);
+    if (build.strict && !context.shown.inputs.empty()) {
+        watch_.hidden.emplace(build.place, context.workspace.get(), context.shown.inputs);
     }
     const Spec& spec = context.invocation.spec;
     report_.command = spec.process.command;
@@ -264,7 +264,7 @@ void BuildFinish::keep_failed(const BuiltTree& tree) const {
     if (directory.empty()) {
         return;
     }
-    save_tree(tree, context_.workspace_path, context_.inputs, directory);
+    save_tree(tree, context_.workspace_path, context_.shown.inputs, directory);
     context_.log.note("the tree of the failed build is in " + printable(directory));
 }
 

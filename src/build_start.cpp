@@ -86,7 +86,7 @@ Spec spec_in(const BuildContext& context, const BuildRun& run) {
     workspace.option = "workspace " + printable(context.workspace_path);
     // A copy has what is to be seen, and nothing else.
     if (run.source.empty() && !run.whole_workspace) {
-        workspace.hidden = hidden_by(context.workspace.get(), context.inputs);
+        workspace.hidden = hidden_by(context.workspace.get(), context.shown);
     }
     spec.sandbox.mounts.insert(spec.sandbox.mounts.begin(), std::move(workspace));
     return spec;

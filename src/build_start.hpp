@@ -9,6 +9,7 @@
 #include "base/log.hpp"
 #include "base/signals.hpp"
 #include "base/unique_fd.hpp"
+#include "build/inputs.hpp"
 #include "build/path_pattern.hpp"
 #include "build/world.hpp"
 #include "cli/options.hpp"
@@ -28,11 +29,11 @@ struct BuildContext {
     const Store* store = nullptr;  ///< null: there is none yet, and nothing is to be made
     const Store* shared = nullptr; ///< --shared-root
     std::string store_path = {};
-    UniqueFd workspace = {};              ///< an open directory
-    std::string workspace_path = {};      ///< resolved
-    std::string start_directory = {};     ///< of the command, relative to the workspace
-    std::vector<std::string> inputs = {}; ///< what is seen of it; empty: everything
-    std::string epoch = {};               ///< SOURCE_DATE_EPOCH
+    UniqueFd workspace = {};          ///< an open directory
+    std::string workspace_path = {};  ///< resolved
+    std::string start_directory = {}; ///< of the command, relative to the workspace
+    ShownPart shown = {};             ///< what is seen of it
+    std::string epoch = {};           ///< SOURCE_DATE_EPOCH
 };
 
 /// What one run is beyond its world.

@@ -46,29 +46,27 @@ void find_below(int workspace, const std::string& directory, const PathPattern& 
     }
 }
 
-/// Whether one of the sorted inputs is the path, or lies below it.
-bool leads_to_input(const std::vector<std::string>& inputs, const std::string& path) {
-    const auto below = std::lower_bound(inputs.begin(), inputs.end(), path + "/");
-    return below != inputs.end() && below->starts_with(path + "/");
+/// Whether one of the sorted paths lies below the directory.
+bool any_below(const std::vector<std::string>& paths, const std::string& directory) {
+    const auto below = std::lower_bound(paths.begin(), paths.end(), directory + "/");
+    return below != paths.end() && below->starts_with(directory + "/");
 }
 
-void hide_beside(int workspace, const std::string& directory, const std::vector<std::string>& inputs,
+void hide_beside(int workspace, const std::string& directory, const ShownPart& shown,
                  std::vector<HiddenEntry>& hidden) {
     const UniqueFd open = open_below(workspace, directory);
     for (const std::string& name : names_in(open.get(), directory)) {
         const std::string path = joined(directory, name);
-        if (std::binary_search(inputs.begin(), inputs.end(), path)) {
-            continue;
-        }
-        if (!leads_to_input(inputs, path)) {
-            hidden.push_back({path, false, 0});
+        if (shown.is_input(path)) {
             continue;
         }
         const auto status = status_below(open.get(), name);
-        if (status && S_ISDIR(status->st_mode)) {
-            hidden.push_back({path, true, status->st_mode & 07777U});
-            hide_beside(workspace, path, inputs, hidden);
+        if (!shown.is_shown_directory(path) || !status || !S_ISDIR(status->st_mode)) {
+            hidden.push_back({path, false, 0});
+            continue;
         }
+        hidden.push_back({path, true, status->st_mode & 07777U});
+        hide_beside(workspace, path, shown, hidden);
     }
 }
 
@@ -112,10 +110,31 @@ std::vector<std::string> find_matches(int workspace, const PathPattern& pattern)
     return found;
 }
 
-std::vector<HiddenEntry> hidden_by(int workspace, const std::vector<std::string>& inputs) {
+std::vector<std::string> output_directories(int workspace, const std::vector<PathPattern>& outputs) {
+    std::set<std::string> found;
+    for (const PathPattern& output : outputs) {
+        for (std::string above = parent_of(output.fixed_part()); !above.empty(); above = parent_of(above)) {
+            const auto status = status_below(workspace, above);
+            if (status && S_ISDIR(status->st_mode)) {
+                found.insert(above);
+            }
+        }
+    }
+    return {found.begin(), found.end()};
+}
+
+bool ShownPart::is_input(const std::string& path) const {
+    return std::binary_search(inputs.begin(), inputs.end(), path);
+}
+
+bool ShownPart::is_shown_directory(const std::string& path) const {
+    return any_below(inputs, path) || std::binary_search(directories.begin(), directories.end(), path);
+}
+
+std::vector<HiddenEntry> hidden_by(int workspace, const ShownPart& shown) {
     std::vector<HiddenEntry> hidden;
-    if (!inputs.empty()) {
-        hide_beside(workspace, "", inputs, hidden);
+    if (!shown.inputs.empty()) {
+        hide_beside(workspace, "", shown, hidden);
     }
     return hidden;
 }

@@ -18,8 +18,21 @@ std::vector<std::string> expand_inputs(int workspace, const std::vector<PathPatt
 /// Paths that the pattern names below the workspace; what is named as a whole is not looked into.
 std::vector<std::string> find_matches(int workspace, const PathPattern& pattern);
 
-/// What an overlay has to hide so that of the workspace only `inputs` is seen, and the directories that they
-/// lie in. Empty inputs are the whole workspace: nothing is hidden.
-std::vector<HiddenEntry> hidden_by(int workspace, const std::vector<std::string>& inputs);
+/// Directories of the workspace that outputs go to: those above what the patterns name, as far as they have
+/// no wildcards and are there. Sorted.
+std::vector<std::string> output_directories(int workspace, const std::vector<PathPattern>& outputs);
+
+/// What of the workspace a build is shown.
+struct ShownPart {
+    std::vector<std::string> inputs;      ///< sorted; empty: everything
+    std::vector<std::string> directories; ///< sorted: seen as well, without what is in them
+
+    [[nodiscard]] bool is_input(const std::string& path) const;
+    /// Whether the directory is seen, though not as an input: it holds one, or is one of `directories`.
+    [[nodiscard]] bool is_shown_directory(const std::string& path) const;
+};
+
+/// What an overlay has to hide so that nothing else is seen.
+std::vector<HiddenEntry> hidden_by(int workspace, const ShownPart& shown);
 
 } // namespace sandbox

@@ -88,6 +88,18 @@ PathPattern::PathPattern(std::string_view option, std::string_view text)
     }
 }
 
+std::string PathPattern::fixed_part() const {
+    std::string part;
+    for (const std::string& component : components_) {
+        // One more name, so that what comes before it is its parent as it is for a plain path.
+        part += (part.empty() ? "" : "/") + component;
+        if (has_wildcard(component)) {
+            break;
+        }
+    }
+    return part;
+}
+
 bool PathPattern::matches(std::string_view path) const {
     return literal_ ? path == path_ : reach_of(components_, 0, components_of(path), 0) == Reach::whole;
 }

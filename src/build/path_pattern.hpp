@@ -25,6 +25,9 @@ class PathPattern {
     /// Without "." and doubled slashes; "" is the workspace itself.
     [[nodiscard]] const std::string& path() const noexcept { return path_; }
 
+    /// Its components up to the first that has a wildcard: what is above that is one directory.
+    [[nodiscard]] std::string fixed_part() const;
+
     /// Whether the path, relative and plain, is named.
     [[nodiscard]] bool matches(std::string_view path) const;
     /// Whether it, or a directory that it lies in, is named.

@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/inotify.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -25,11 +26,6 @@ struct CloseDir {
     void operator()(DIR* stream) const noexcept { (void)::closedir(stream); }
 };
 
-/// Below `dir_fd`, O_PATH or not, without following a link.
-UniqueFd open_directory(int dir_fd, const std::string& name) {
-    return UniqueFd{::openat(dir_fd, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)};
-}
-
 bool is_of_the_sandbox(const std::string& path) {
     static constexpr const char* own[] = {"/proc", "/sys", "/dev", "/tmp", "/run", "/var/tmp"};
     return std::any_of(std::begin(own), std::end(own), [&](const char* place) { return path == place; });
@@ -37,27 +33,29 @@ bool is_of_the_sandbox(const std::string& path) {
 
 } // namespace
 
-ReadTrace::ReadTrace()
-    : queue_(check(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC), "make", "an inotify queue")) {}
+ReadTrace::ReadTrace(std::string place)
+    : queue_(check(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC), "make", "an inotify queue")),
+      place_(std::move(place)) {}
 
 void ReadTrace::watch(UniqueFd root) {
-    UniqueFd open = open_directory(root.get(), ".");
-    if (open.valid()) {
-        watch_tree(std::move(open), "");
-    }
+    watch_tree(root.get(), ".", "");
 }
 
-void ReadTrace::watch_tree(UniqueFd directory, const std::string& path) {
-    // What a program has open to write is closed with another event. A file that is executed, or mapped, is
-    // closed by the end of the process.
-    constexpr std::uint32_t events = IN_CLOSE_NOWRITE | IN_ONLYDIR;
-    if (is_of_the_sandbox(path)) {
+void ReadTrace::watch_tree(int parent, const char* name, const std::string& path) {
+    struct stat status {};
+    if (is_of_the_sandbox(path) || ::fstatat(parent, name, &status, AT_SYMLINK_NOFOLLOW) < 0 ||
+        !S_ISDIR(status.st_mode)) {
         return;
     }
-    const std::string magic = "/proc/self/fd/" + std::to_string(directory.get());
+    // What a program has open to write is closed with another event. A file that is executed, or mapped, is
+    // closed by the end of the process.
+    constexpr std::uint32_t events = IN_CLOSE_NOWRITE | IN_ONLYDIR | IN_DONT_FOLLOW;
+    const std::string magic = "/proc/self/fd/" + std::to_string(parent) + "/" + name;
     const int watch = ::inotify_add_watch(queue_.get(), magic.c_str(), events);
     if (watch < 0) {
-        gap_ = errno == ENOSPC ? "fs.inotify.max_user_watches allows no more watches" : "inotify failed";
+        if (errno != EACCES) { // what we cannot read the build cannot either
+            gap_ = errno == ENOSPC ? "fs.inotify.max_user_watches allows no more watches" : error_text(errno);
+        }
         return;
     }
     paths_[watch] = path;
@@ -65,19 +63,26 @@ void ReadTrace::watch_tree(UniqueFd directory, const std::string& path) {
     if (paths_.size() % often == 0) {
         read_events();
     }
-    const std::unique_ptr<DIR, CloseDir> stream{::fdopendir(directory.get())};
+    // A directory with two links, its name and its ".", has no other in it: find(1) saves as much by that.
+    // The workspace may lie on a file system that counts otherwise.
+    const bool may_count_otherwise = path == place_ || path.starts_with(place_ + "/");
+    if (status.st_nlink != 2 || may_count_otherwise) {
+        watch_below(parent, name, path);
+    }
+}
+
+void ReadTrace::watch_below(int parent, const char* name, const std::string& path) {
+    UniqueFd directory{::openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)};
+    const std::unique_ptr<DIR, CloseDir> stream{directory.valid() ? ::fdopendir(directory.get()) : nullptr};
     if (!stream) {
+        gap_ = errno == EACCES ? gap_ : error_text(errno);
         return;
     }
     const int fd = directory.release(); // the stream owns it now
     while (const dirent* entry = ::readdir(stream.get())) {
         const bool is_directory = entry->d_type == DT_DIR || entry->d_type == DT_UNKNOWN;
-        if (!is_directory || std::strcmp(entry->d_name, ".") == 0 || std::strcmp(entry->d_name, "..") == 0) {
-            continue;
-        }
-        UniqueFd inner = open_directory(fd, entry->d_name);
-        if (inner.valid()) { // else one that the build cannot read either
-            watch_tree(std::move(inner), path + "/" + entry->d_name);
+        if (is_directory && std::strcmp(entry->d_name, ".") != 0 && std::strcmp(entry->d_name, "..") != 0) {
+            watch_tree(fd, entry->d_name, path + "/" + entry->d_name);
         }
     }
 }

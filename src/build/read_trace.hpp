@@ -16,7 +16,8 @@ namespace sandbox {
 class ReadTrace {
   public:
     /// Everything is watched but what is the sandbox's own: /proc, /sys, /dev, /tmp and /run.
-    ReadTrace();
+    /// @param place where the workspace is seen, absolute
+    explicit ReadTrace(std::string place);
 
     /// Watches everything below the root, before the build starts.
     void watch(UniqueFd root);
@@ -32,9 +33,11 @@ class ReadTrace {
     [[nodiscard]] const std::string& gap() const noexcept { return gap_; }
 
   private:
-    void watch_tree(UniqueFd directory, const std::string& path);
+    void watch_tree(int parent, const char* name, const std::string& path);
+    void watch_below(int parent, const char* name, const std::string& path);
 
     UniqueFd queue_;
+    std::string place_;
     std::map<int, std::string> paths_; ///< of the watched directories, by watch descriptor
     std::set<std::pair<int, std::string>> names_;
     std::set<std::string> opened_;

@@ -19,7 +19,6 @@
 #include "base/text.hpp"
 #include "build/copy_file.hpp"
 #include "build/directory.hpp"
-#include "build/inputs.hpp"
 #include "linux/tree.hpp"
 
 namespace sandbox {
@@ -64,8 +63,8 @@ bool newest_is_read_first(int directory) {
 
 class Copier {
   public:
-    Copier(int workspace, const std::vector<std::string>& inputs, bool newest_first)
-        : workspace_(workspace), inputs_(inputs), newest_first_(newest_first) {}
+    Copier(int workspace, const ShownPart& shown, bool newest_first)
+        : workspace_(workspace), shown_(shown), newest_first_(newest_first) {}
 
     void copy(const std::string& directory, int target, bool whole) {
         const UniqueFd source = open_below(workspace_, directory);
@@ -85,13 +84,9 @@ class Copier {
     [[nodiscard]] bool reversed() const { return reversed_; }
 
   private:
-    [[nodiscard]] bool is_input(const std::string& path) const {
-        return std::binary_search(inputs_.begin(), inputs_.end(), path);
-    }
-
+    /// Directories that hold nothing of it are made all the same.
     [[nodiscard]] bool is_shown(const std::string& path) const {
-        const auto below = std::lower_bound(inputs_.begin(), inputs_.end(), path + "/");
-        return is_input(path) || (below != inputs_.end() && below->starts_with(path + "/"));
+        return shown_.is_input(path) || shown_.is_shown_directory(path);
     }
 
     void copy_entry(int source, int target, const std::string& name, const std::string& path, bool whole) {
@@ -100,7 +95,7 @@ class Copier {
         if (S_ISDIR(status.st_mode)) {
             check(::mkdirat(target, name.c_str(), 0700), "make the directory", printable(path));
             const UniqueFd inner = open_below(target, name);
-            copy(path, inner.get(), whole || is_input(path));
+            copy(path, inner.get(), whole || shown_.is_input(path));
             const timespec times[] = {status.st_atim, status.st_mtim};
             check(::fchmod(inner.get(), status.st_mode & 07777U), "set the mode of", printable(path));
             check(::futimens(inner.get(), times), "set the times of", printable(path));
@@ -114,7 +109,7 @@ class Copier {
     }
 
     int workspace_;
-    const std::vector<std::string>& inputs_;
+    const ShownPart& shown_;
     bool newest_first_;
     bool reversed_ = false;
 };
@@ -141,7 +136,7 @@ void remove_dead_copies() {
 
 } // namespace
 
-ReversedTree::ReversedTree(const std::string& workspace_path, const std::vector<std::string>& inputs) {
+ReversedTree::ReversedTree(const std::string& workspace_path, const ShownPart& shown) {
     remove_dead_copies();
     struct statfs kind {};
     std::string name = std::string{memory_directory} + "/" + prefix + "XXXXXX";
@@ -161,8 +156,8 @@ ReversedTree::ReversedTree(const std::string& workspace_path, const std::vector<
     path_ = name + "/workspace";
     const UniqueFd target = open_below(lock_.get(), "workspace");
     try {
-        Copier copier{workspace.get(), inputs, newest_first};
-        copier.copy("", target.get(), inputs.empty());
+        Copier copier{workspace.get(), shown, newest_first};
+        copier.copy("", target.get(), shown.inputs.empty());
         reversed_ = copier.reversed();
         check(::fchmod(target.get(), status.st_mode & 07777U), "set the mode of", name);
     } catch (const Error&) {

@@ -3,9 +3,9 @@
 #pragma once
 
 #include <string>
-#include <vector>
 
 #include "base/unique_fd.hpp"
+#include "build/inputs.hpp"
 
 namespace sandbox {
 
@@ -13,8 +13,8 @@ namespace sandbox {
 /// process left is removed by the next.
 class ReversedTree {
   public:
-    /// @param inputs what is copied of the workspace; none: all of it
-    ReversedTree(const std::string& workspace_path, const std::vector<std::string>& inputs);
+    /// @param shown what is copied of the workspace
+    ReversedTree(const std::string& workspace_path, const ShownPart& shown);
     ~ReversedTree();
     ReversedTree(const ReversedTree&) = delete;
     ReversedTree& operator=(const ReversedTree&) = delete;

@@ -147,6 +147,13 @@ TEST_F(BuildCheck, PassesTheStatusOfAFirstBuildThatFailsOn) {
     EXPECT_EQ(build("exit 5", {"--check"}).status, 5);
 }
 
+TEST_F(BuildCheck, BothBuildsReadTheSameFromStdin) {
+    RunOptions options;
+    options.input = "once\n";
+    const Result result = build("cat > o", {"--check"}, options);
+    EXPECT_EQ(result.status, 0) << result.err;
+}
+
 TEST_F(BuildCheck, LooksOnlyAtTheOutputs) {
     EXPECT_EQ(build("hostname > log; echo 1 > o", {"--check", "--output", "o"}).status, 0);
 }

@@ -159,6 +159,23 @@ TEST_F(BuildInputs, CanBeWrittenInsideAndStayAsTheyWere) {
     EXPECT_EQ(get("src/a.c"), "a");
 }
 
+TEST_F(BuildInputs, DirectoriesThatOutputsGoToAreSeenEmpty) {
+    put("a.c", "a");
+    put("out/obj/old.o", "o");
+    put("out/secret", "s");
+    const Result result = build("find . | sort | tr '\\n' ' '; cp a.c out/obj/a.o",
+                                {"--input", "a.c", "--output", "out/obj/*.o"});
+    EXPECT_EQ(result.status, 0) << result.err;
+    EXPECT_EQ(result.out, ". ./a.c ./out ./out/obj ");
+    EXPECT_EQ(listing(), "a.c out out/obj out/obj/a.o out/obj/old.o out/secret");
+    EXPECT_EQ(build("ls out | grep . && exit 1; cp a.c out/obj/b.o",
+                    {"--check", "--input", "a.c", "--output", "out/obj/b.o"})
+                  .status,
+              1); // out holds obj
+    EXPECT_EQ(build("cp a.c out/obj/b.o", {"--check", "--input", "a.c", "--output", "out/obj/b.o"}).status,
+              0);
+}
+
 TEST_F(BuildInputs, ThatAreReadAreSuggested) {
     put("a", "a");
     put("b", "b");
