@@ -155,6 +155,9 @@ int run_build(const Invocation& invocation, const Environment& caller) {
         return print_build_plan(context, standard_world(invocation.build.place));
     }
     provide_image(context);
+    if (effective_network(spec.sandbox) != Network::none) {
+        log.note("the build has a network, so it is not hermetic");
+    }
     SignalSource signals = forwarded_signals();
     context.epoch = find_epoch(context, signals);
     // From here on both worlds of a check are given the same.

@@ -45,7 +45,7 @@ std::string find_directory(const Spec& spec, const Start& start) {
     if (start.image.kind != ImageKind::host) {
         return image_directory(start.image);
     }
-    const std::string directory = visible_directory(spec, start.host);
+    std::string directory = visible_directory(spec, start.host);
     // Said to people: a script that does not care where it starts has its stderr for better things.
     if (directory != start.host.directory && ::isatty(STDERR_FILENO) == 1) {
         start.log.note(

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// `sandbox build`: the world of a build, what it sees of its workspace, and what comes out of it.
+// `sandbox build`: what comes out of a build, and what is wrong with what it is asked.
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -12,188 +12,10 @@ namespace fs = std::filesystem;
 
 namespace {
 
-class BuildWorld : public BuildTest {};
-class BuildInputs : public BuildTest {};
 class BuildOutputs : public BuildTest {};
 class BuildBadInput : public BuildTest {};
 
 } // namespace
-
-TEST_F(BuildWorld, IsTheSameForEveryone) {
-    RunOptions options;
-    options.environment = {{"EDITOR", "ed"}, {"LANG", "de_DE.UTF-8"}, {"HTTP_PROXY", "http://x:1"}};
-    const Result result = build("env | sort; id; hostname; umask; pwd", {}, options);
-    EXPECT_EQ(result.status, 0) << result.err;
-    EXPECT_EQ(result.out,
-              "HOME=/homeless\nLANG=C.UTF-8\n"
-              "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\nPWD=/build\n"
-              "SOURCE_DATE_EPOCH=315532800\nTZ=UTC\n"
-              "uid=1000(builder) gid=1000(builder) groups=1000(builder)\nsandbox\n0022\n/build\n");
-}
-
-TEST_F(BuildWorld, HasNoNetworkNoHomeAndNothingOfTheCallers) {
-    const Result result = build(
-        "ls -d /home /root /homeless /mnt /srv 2>/dev/null; ls -A /tmp /run; "
-        "ls /sys/class/net; ls /dev | tr '\\n' ' '");
-    EXPECT_EQ(result.out,
-              "/run:\n\n/tmp:\nlo\nconsole fd full mqueue null ptmx pts random shm stderr stdin "
-              "stdout tty urandom zero ");
-}
-
-TEST_F(BuildWorld, NothingButTheWorkspaceCanBeWritten) {
-    const Result result = build(
-        "for d in / /etc /usr /opt /var /var/lib; do touch $d/x 2>/dev/null && echo $d; done; touch x "
-        "/tmp/x");
-    EXPECT_EQ(result.status, 0) << result.err;
-    EXPECT_EQ(result.out, "");
-    EXPECT_EQ(listing(), "x");
-}
-
-TEST_F(BuildWorld, PassesTheEpochOfItsCallerOn) {
-    RunOptions options;
-    options.environment = {{"SOURCE_DATE_EPOCH", "1234567890"}};
-    EXPECT_EQ(build("echo $SOURCE_DATE_EPOCH", {}, options).out, "1234567890\n");
-    EXPECT_EQ(build("echo $SOURCE_DATE_EPOCH", {"--epoch", "7"}, options).out, "7\n");
-    options.environment = {{"SOURCE_DATE_EPOCH", "now"}};
-    expect_failure(build("true", {}, options), 125, "SOURCE_DATE_EPOCH=now", "not a number of seconds");
-}
-
-TEST_F(BuildWorld, TakesTheEpochOfTheLastCommit) {
-    REQUIRE_PROGRAM("git");
-    RunOptions options;
-    options.directory = workspace();
-    options.environment = {{"GIT_COMMITTER_DATE", "1500000000 +0000"}};
-    const std::string identity = "-c user.name=a -c user.email=a@b ";
-    ASSERT_EQ(
-        run({"sh", "-c", "git init -q . && echo x > f && git add f && git " + identity + "commit -qm x"},
-            options)
-            .status,
-        0);
-    // A stranger's configuration may name a program: it would run inside.
-    ASSERT_EQ(
-        run({"git", "config", "core.fsmonitor", "touch " + (scratch() / "ran").string()}, options).status, 0);
-    EXPECT_EQ(build("echo $SOURCE_DATE_EPOCH", {"--epoch", "git", "--input", "f"}).out, "1500000000\n");
-    EXPECT_FALSE(fs::exists(scratch() / "ran"));
-}
-
-TEST_F(BuildWorld, SaysWhenGitTellsNoTime) {
-    const Result result = build("true", {"--epoch", "git"});
-    EXPECT_EQ(result.status, 125);
-    EXPECT_TRUE(contains(result.err, "sandbox: --epoch git: git tells no time of a last commit\nhint: "))
-        << result.err;
-}
-
-TEST_F(BuildWorld, EnvironmentCanBeAdded) {
-    RunOptions options;
-    options.environment = {{"MINE", "1"}};
-    EXPECT_EQ(build("echo $MINE $YOURS", {"-e", "MINE", "-e", "YOURS=2"}, options).out, "1 2\n");
-}
-
-TEST_F(BuildWorld, DoesNotReadTheUsersDefaults) {
-    fs::create_directories(scratch() / "config/sandbox");
-    write_text(scratch() / "config/sandbox/sandbox.conf", "env = MINE=1\n");
-    RunOptions options;
-    options.environment = {{"XDG_CONFIG_HOME", (scratch() / "config").string()}};
-    EXPECT_EQ(build("echo $MINE", {}, options).out, "\n");
-}
-
-TEST_F(BuildWorld, StartsWhereItsCallerIs) {
-    fs::create_directory(workspace() / "sub");
-    RunOptions options;
-    options.directory = workspace() / "sub";
-    EXPECT_EQ(build("pwd", {"-C", ".."}, options).out, "/build/sub\n");
-    options.directory = "/";
-    EXPECT_EQ(build("pwd", {"-C", workspace().string()}, options).out, "/build\n");
-}
-
-TEST_F(BuildWorld, SeesTheWorkspaceWhereItIsTold) {
-    const std::string path = workspace().string();
-    EXPECT_EQ(build("pwd; echo 1 > x", {"--build-path", path}).out, path + "\n");
-    EXPECT_EQ(listing(), "x");
-}
-
-TEST_F(BuildWorld, UsesTheToolsOfAnImage) {
-    put("file", "content\n");
-    const Result result = build("test -x /bin/busybox && id -un && cat file > copy", {"--image", busybox()});
-    EXPECT_EQ(result.status, 0) << result.err;
-    EXPECT_EQ(result.out, "builder\n");
-    EXPECT_EQ(get("copy"), "content\n");
-}
-
-TEST_F(BuildWorld, PassesStatusSignalsAndPipesOn) {
-    EXPECT_EQ(build("exit 7").status, 7);
-    EXPECT_EQ(build("kill -9 $$").status, 137);
-    RunOptions options;
-    options.input = "in\n";
-    EXPECT_EQ(build("cat; echo err >&2", {}, options).out, "in\n");
-    EXPECT_EQ(build("sleep 60", {"--timeout", "0.2s"}).status, 124);
-}
-
-TEST_F(BuildWorld, DryRunTouchesNothing) {
-    const Result result = build("touch x", {"--dry-run"});
-    EXPECT_TRUE(contains(result.out, "workspace " + workspace().string() + " on /build")) << result.out;
-    EXPECT_EQ(listing(), "");
-}
-
-TEST_F(BuildInputs, AreAllThatIsSeen) {
-    put("src/a.c", "a");
-    put("src/b.c", "b");
-    put("src/.secret", "s");
-    put("lib/deep/c.h", "c");
-    put(".git/config", "g");
-    put("Makefile", "m");
-    EXPECT_EQ(build("find . | sort | tr '\\n' ' '", {"--input", "src/*.c", "--input", "lib"}).out,
-              ". ./lib ./lib/deep ./lib/deep/c.h ./src ./src/a.c ./src/b.c ");
-    EXPECT_EQ(
-        build("find . -type f | sort | tr '\\n' ' '", {"--input", "**/*.h", "--input", "./Makefile"}).out,
-        "./Makefile ./lib/deep/c.h ");
-    EXPECT_EQ(build("cat src/.secret 2>/dev/null || echo hidden", {"--input", "src/a.c"}).out, "hidden\n");
-}
-
-TEST_F(BuildInputs, CanBeWrittenInsideAndStayAsTheyWere) {
-    put("src/a.c", "a");
-    const Result result =
-        build("echo changed > src/a.c && cat src/a.c", {"--input", "src", "--output", "out", "-e", "X=1"});
-    EXPECT_EQ(result.out, "changed\n");
-    EXPECT_EQ(result.status, 125); // out was not made
-    EXPECT_EQ(get("src/a.c"), "a");
-}
-
-TEST_F(BuildInputs, DirectoriesThatOutputsGoToAreSeenEmpty) {
-    put("a.c", "a");
-    put("out/obj/old.o", "o");
-    put("out/secret", "s");
-    const Result result = build("find . | sort | tr '\\n' ' '; cp a.c out/obj/a.o",
-                                {"--input", "a.c", "--output", "out/obj/*.o"});
-    EXPECT_EQ(result.status, 0) << result.err;
-    EXPECT_EQ(result.out, ". ./a.c ./out ./out/obj ");
-    EXPECT_EQ(listing(), "a.c out out/obj out/obj/a.o out/obj/old.o out/secret");
-    EXPECT_EQ(build("ls out | grep . && exit 1; cp a.c out/obj/b.o",
-                    {"--check", "--input", "a.c", "--output", "out/obj/b.o"})
-                  .status,
-              1); // out holds obj
-    EXPECT_EQ(build("cp a.c out/obj/b.o", {"--check", "--input", "a.c", "--output", "out/obj/b.o"}).status,
-              0);
-}
-
-TEST_F(BuildInputs, ThatAreReadAreSuggested) {
-    put("a", "a");
-    put("b", "b");
-    put("sub/c", "c");
-    const Result result = build("cat a sub/c > out; cat out", {"--suggest-inputs", "--output", "out"});
-    EXPECT_EQ(result.status, 0) << result.err;
-    EXPECT_EQ(result.err, "input = a\ninput = sub/c\n");
-}
-
-TEST_F(BuildInputs, ThatAreHiddenAndLookedForAreListedWithStrict) {
-    put("a", "a");
-    put("b", "b");
-    const Result result =
-        build("cd /tmp; cat /build/b /build/nosuch; cat /build/a > /dev/null", {"--strict", "--input", "a"});
-    EXPECT_TRUE(contains(result.err, "sandbox: looked for, and hidden, for no --input names it: b\n"))
-        << result.err;
-    EXPECT_FALSE(contains(result.err, "names it: b, nosuch")) << result.err;
-}
 
 TEST_F(BuildOutputs, AreMovedAndTheRestIsDropped) {
     put("Makefile", "m");
@@ -362,8 +184,11 @@ TEST_F(BuildOutputs, AConfigurationFileNamesThem) {
 
 TEST_F(BuildOutputs, ABuildWithANetworkIsSaidNotToBeHermetic) {
     const std::string report = (scratch() / "report.json").string();
-    EXPECT_EQ(build("ls /sys/class/net | grep -c eth0", {"--network", "slirp", "--report", report}).out,
-              "1\n");
+    const Result result =
+        build("ls /sys/class/net | grep -c eth0", {"--network", "slirp", "--report", report});
+    EXPECT_EQ(result.out, "1\n");
+    EXPECT_TRUE(contains(result.err, "sandbox: the build has a network, so it is not hermetic\n"))
+        << result.err;
     EXPECT_TRUE(contains(read_text(report), "\"hermetic\":false"));
 }
 
@@ -390,6 +215,45 @@ TEST_F(BuildOutputs, AnInterruptedBuildChangesNothing) {
     process.signal(SIGINT);
     EXPECT_EQ(process.wait().status, 130);
     EXPECT_EQ(get("a"), "a");
+}
+
+TEST_F(BuildOutputs, ABuildThatIgnoresSignalsEndsAllTheSame) {
+    put("a", "a");
+    EXPECT_EQ(build("trap '' INT TERM HUP; echo b > a; while :; do sleep 1; done",
+                    {"--timeout", "0.2s", "--kill-after", "0.2s"})
+                  .status,
+              137);
+    EXPECT_EQ(get("a"), "a");
+}
+
+TEST_F(BuildOutputs, GoToAWorkspaceInMemory) {
+    if (::access("/dev/shm", W_OK) < 0) {
+        GTEST_SKIP() << "/dev/shm cannot be written";
+    }
+    const std::string place = "/dev/shm/sandbox-build-workspace." + std::to_string(::getpid());
+    fs::create_directory(place);
+    write_text(place + "/a", "a");
+    const Result result = build("cat a > b; echo c > a", {"-C", place});
+    EXPECT_EQ(result.status, 0) << result.err;
+    EXPECT_EQ(read_text(place + "/b"), "a");
+    EXPECT_EQ(read_text(place + "/a"), "c\n");
+    fs::remove_all(place);
+}
+
+TEST_F(BuildOutputs, AFullWorkspaceIsSaidAndNothingHalfIsLeft) {
+    REQUIRE_PROGRAM("unshare");
+    const std::string script =
+        "cd \"$2\" && mount -t tmpfs -o size=256k tmpfs . && cd \"$2\" && printf old > big && "
+        "\"$0\" build --root \"$1\" -- sh -c 'dd if=/dev/zero of=big bs=1k count=512 2>/dev/null'; "
+        "echo $? $(cat big) $(ls -A)";
+    const Result result = run(
+        {"unshare", "-Urm", "sh", "-c", script, sandbox_binary(), store().string(), workspace().string()});
+    if (contains(result.err, "unshare")) {
+        GTEST_SKIP() << "no mounts of a plain user's: " << result.err;
+    }
+    EXPECT_EQ(result.out, "125 old big\n") << result.err;
+    EXPECT_TRUE(contains(result.err, "sandbox: big: ") && contains(result.err, "No space left on device"))
+        << result.err;
 }
 
 TEST_F(BuildOutputs, TheStoreMayLieInTheWorkspace) {
