@@ -209,7 +209,7 @@ TEST_F(BuildOutputs, AnInterruptedBuildChangesNothing) {
     put("a", "a");
     RunOptions options;
     options.directory = workspace();
-    Process process(sandbox_command({"build", "--", "sh", "-c", "echo b > a; echo started; sleep 60"}),
+    Process process(sandbox_command({"build", "--", "sh", "-c", "echo b > a; echo started; exec sleep 60"}),
                     with_store(options));
     ASSERT_TRUE(process.wait_for_output("started"));
     process.signal(SIGINT);
