@@ -42,8 +42,8 @@ std::string find_other_locale(const BuildContext& context) {
     std::vector<std::string> directories;
     for (const EnvironmentChange& change : context.invocation.spec.process.environment) {
         const std::string& place = context.invocation.build.place;
-        for (const std::string_view path :
-             split(change.name == "LOCPATH" ? change.value.value_or("") : "", ':')) {
+        const std::string paths = change.name == "LOCPATH" ? change.value.value_or("") : "";
+        for (const std::string_view path : split(paths, ':')) {
             if (path == place || path.starts_with(place + "/")) {
                 directories.push_back(context.workspace_path + std::string{path.substr(place.size())});
             }
