@@ -20,8 +20,9 @@ Root's tests run as the user sandbox-test, which is made if need be, on a copy o
 builds and images there are used again by the next run. A plain user's run uses build-tests/ in the checkout, and
 sudo only to install packages.
 
-Labels that count here: `perf` never runs by ctest, `release` not in the sanitized build, `slow` not with --quick;
-`package` and `vm` come last. The machines' images are kept; the first run makes them, which takes some minutes.
+Labels that count here: `perf` never runs by ctest, `release` and `slow` not in the sanitized build, `slow` not with
+--quick; `package` and `vm` come last. The machines' images are kept; the first run makes them, which takes some
+minutes.
 Tests find the images in $SANDBOX_TEST_IMAGES: busybox.tar, debian.tar, and what lies in ../shared/images. They skip
 what is not there.
 USAGE
@@ -285,8 +286,8 @@ fi
 make_images
 left_out="perf|package|vm${quick:+|slow}"
 if [ -n "$sanitize" ]; then
-    # 99: no test expects it, so that a report from any process of a test is seen.
-    run_tests "$work/sanitize" -LE "^($left_out|release)\$" -- ASAN_OPTIONS=exitcode=99 UBSAN_OPTIONS=print_stacktrace=1
+    # 99: no test expects it, so that a report from any process of a test is seen. `slow` repeats what others do once.
+    run_tests "$work/sanitize" -LE "^($left_out|release|slow)\$" -- ASAN_OPTIONS=exitcode=99 UBSAN_OPTIONS=print_stacktrace=1
 fi
 if [ -n "$perf" ]; then
     measure

@@ -147,7 +147,7 @@ TEST_F(Confinement, EveryHelperHasLandlockAsASecondWall) {
     for (const std::string& line : lines_of(read_text(scratch() / "trace"))) {
         const std::string pid = line.substr(0, line.find(' '));
         if (contains(line, "execve(") && contains(line, "libexec/sandbox/")) {
-            const auto begin = line.find("sandbox-");
+            const auto begin = line.find("sandbox-", line.find("libexec/sandbox/"));
             programs[pid] = line.substr(begin, line.find('"', begin) - begin);
         } else if (contains(line, "landlock_restrict_self(") && line.ends_with("= 0")) {
             confined.insert(programs[pid]);
