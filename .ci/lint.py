@@ -57,10 +57,11 @@ class Linter:
         files = self.made_of.get(unit["output"])
         if not files:
             return None
-        # Where the checkout lies says nothing of what is in it.
+        # Where the checkout lies says nothing of what is in it, nor may it decide the order.
         parts = [self.rules, unit["command"].replace(str(self.source), ".")]
-        for file in sorted(map(os.path.normpath, files)):
-            parts += [file.replace(str(self.source), "."), hash_of(file)]
+        parts += sorted(
+            f"{file.replace(str(self.source), '.')} {hash_of(file)}" for file in map(os.path.normpath, files)
+        )
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
     def passes(self, unit):
