@@ -240,7 +240,7 @@ void provide_confinement(Start& start, const Store* store, const Environment& ca
             const std::string* value = caller.find(name);
             return value != nullptr ? *value : std::string{};
         };
-        std::vector<CgroupSetting> settings = cgroup_settings(cgroup_plan(start.spec.sandbox.limits));
+        std::vector<CgroupSetting> settings = cgroup_settings(start.spec.sandbox.limits);
         for (CgroupSetting& setting : device_rate_settings(start.spec.sandbox.limits.device_rates)) {
             settings.push_back(std::move(setting));
         }
@@ -303,8 +303,8 @@ int print_plan(const Start& start, const std::string& store_path) {
         rootfs.workspace = {store_path + "/runs/...", false};
     }
     const CompiledPlan plan = make_plan(start, rootfs);
-    const std::string text =
-        start.spec.json ? plan_json(plan.plan(), start.mapping) : plan_text(plan.plan(), start.mapping);
+    const auto print = start.spec.json ? plan_json : plan_text;
+    const std::string text = print(plan.plan(), start.mapping, start.spec.sandbox.limits);
     write_all(STDOUT_FILENO, text, "stdout");
     return 0;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Cgroups, controller by controller, as a start with a limit would use them.
-#include <array>
-#include <utility>
+#include <string>
+#include <vector>
 
 #include "base/error.hpp"
 #include "doctor/checks.hpp"
@@ -10,12 +10,21 @@ namespace sandbox {
 
 namespace {
 
-/// Limits that nothing here comes near.
-constexpr std::array<std::pair<const char*, CgroupPlan>, 3> limits{{
-    {"--memory", {1ULL << 40, 0, 0}},
-    {"--cpus", {0, 100'000, 0}},
-    {"--pids-limit", {0, 0, 4096}},
-}};
+/// Limits that nothing here comes near, by the option that asks for them.
+std::vector<CgroupSetting> settings_of(const std::string& option) {
+    CgroupLimits limits;
+    if (option == "--memory") {
+        limits.memory = 1ULL << 40;
+    } else if (option == "--cpus") {
+        limits.cpu_quota = 100'000;
+    } else if (option == "--pids-limit") {
+        limits.processes = 4096;
+    } else {
+        // Which disks there are is not asked: that the controller is there is enough.
+        return {{"io", "", "", option}};
+    }
+    return cgroup_settings(limits);
+}
 
 } // namespace
 
@@ -23,10 +32,10 @@ Finding check_cgroups(const SessionAddress& session) {
     Finding finding{"cgroups", Finding::State::ok, "", ""};
     std::string works;
     std::string fails;
-    for (const auto& [option, limit] : limits) {
+    for (const char* option : {"--memory", "--cpus", "--pids-limit", "--device-write-bps"}) {
         std::string* names = &works;
         try {
-            const SandboxCgroup cgroup{cgroup_settings(limit), session, Log{LogLevel::error}};
+            const SandboxCgroup cgroup{settings_of(option), session, Log{LogLevel::error}};
         } catch (const Error& error) {
             names = &fails;
             finding.detail = error.reason();

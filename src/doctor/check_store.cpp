@@ -21,6 +21,7 @@
 #include "doctor/checks.hpp"
 #include "doctor/distribution.hpp"
 #include "doctor/trial.hpp"
+#include "image/store.hpp"
 #include "linux/tree.hpp"
 #include "rootfs/run_directory.hpp"
 #include "run/fuse_overlay_helper.hpp"
@@ -106,6 +107,14 @@ Finding check_store(const std::string& store_path) {
         ::access(place.c_str(), W_OK) < 0) {
         return {finding.name, Finding::State::missing, place + ": " + error_text(errno),
                 "name another place with --root or SANDBOX_ROOT"};
+    }
+    if (::access((store_path + "/version").c_str(), F_OK) == 0) {
+        try {
+            const Store store{store_path}; // as a start opens it
+        } catch (const Error& error) {
+            return {finding.name, Finding::State::missing, error.object() + ": " + error.reason(),
+                    error.hint()};
+        }
     }
     if (place == store_path && (status.st_uid != ::geteuid() || (status.st_mode & 077) != 0)) {
         return {finding.name, Finding::State::missing, place + ": others can reach it",

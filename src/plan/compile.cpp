@@ -174,7 +174,6 @@ CompiledPlan compile(const PlanInputs& inputs) {
     const IdFacts ids = id_facts(mapping);
 
     plan.clone_flags = clone_flags(sandbox);
-    plan.cgroup = cgroup_plan(sandbox.limits);
     if (sandbox.limits.any() && !shares(sandbox, Namespace::cgroup)) {
         // clone3(2) with CLONE_INTO_CGROUP roots a new namespace in the caller's cgroup, not in the child's.
         plan.clone_flags &= ~std::uint64_t{CLONE_NEWCGROUP};

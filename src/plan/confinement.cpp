@@ -48,10 +48,6 @@ bool allows_new_privileges(const Spec& spec) {
     return spec.process.new_privileges || spec.sandbox.nested;
 }
 
-CgroupPlan cgroup_plan(const CgroupLimits& limits) {
-    return {limits.memory.value_or(0), limits.cpu_quota.value_or(0), limits.processes.value_or(0)};
-}
-
 std::vector<LimitPlan> limit_plans(const ProcessSpec& process) {
     std::vector<LimitPlan> plans;
     std::transform(process.resource_limits.begin(), process.resource_limits.end(), std::back_inserter(plans),

@@ -21,8 +21,6 @@ std::uint64_t filter_capabilities(const Spec& spec);
 /// Whether execve(2) may give more than its caller has. newuidmap of a sandbox inside needs that.
 bool allows_new_privileges(const Spec& spec);
 
-CgroupPlan cgroup_plan(const CgroupLimits& limits);
-
 std::vector<LimitPlan> limit_plans(const ProcessSpec& process);
 
 /// --device: each bound on its place, which is made where it is missing.

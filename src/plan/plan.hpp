@@ -132,13 +132,6 @@ struct ConfinementPlan {
     Run<LimitPlan> limits;
 };
 
-/// What the sandbox as a whole is held to; 0 is no limit.
-struct CgroupPlan {
-    std::uint64_t memory = 0;    ///< bytes
-    std::uint64_t cpu_quota = 0; ///< microseconds in each 100,000
-    std::uint64_t processes = 0;
-};
-
 struct ProcessPlan {
     Run<const char*> candidates;      ///< absolute paths tried in order, as execvp(3) would
     char* const* arguments = nullptr; ///< argv, null-terminated
@@ -166,7 +159,6 @@ struct Plan {
     bool read_only_root = false;
     bool late_cgroup_namespace =
         false; ///< made when the child is in its own cgroup already, which is its root then
-    CgroupPlan cgroup;
     CredentialPlan credentials;
     ConfinementPlan confinement;
     ProcessPlan process;

@@ -155,18 +155,22 @@ std::string filter_text(const ConfinementPlan& plan) {
            " instructions";
 }
 
-std::vector<std::string> limits_of(const CgroupPlan& plan) {
-    std::vector<std::string> limits;
-    if (plan.memory != 0) {
-        limits.push_back("memory " + std::to_string(plan.memory));
+std::vector<std::string> limit_texts(const CgroupLimits& limits) {
+    std::vector<std::string> texts;
+    if (limits.memory) {
+        texts.push_back("memory " + std::to_string(*limits.memory));
     }
-    if (plan.cpu_quota != 0) {
-        limits.push_back("cpu " + std::to_string(plan.cpu_quota) + " of 100000");
+    if (limits.cpu_quota) {
+        texts.push_back("cpu " + std::to_string(*limits.cpu_quota) + " of 100000");
     }
-    if (plan.processes != 0) {
-        limits.push_back("processes " + std::to_string(plan.processes));
+    if (limits.processes) {
+        texts.push_back("processes " + std::to_string(*limits.processes));
     }
-    return limits;
+    for (const DeviceRate& rate : limits.device_rates) {
+        texts.push_back((rate.write ? "write " : "read ") + rate.device + " " +
+                        std::to_string(rate.bytes_per_second) + " a second");
+    }
+    return texts;
 }
 
 std::vector<std::string> layers_of(const RootPlan& root) {
@@ -175,7 +179,7 @@ std::vector<std::string> layers_of(const RootPlan& root) {
 
 } // namespace
 
-std::string plan_text(const Plan& plan, const Mapping& mapping) {
+std::string plan_text(const Plan& plan, const Mapping& mapping, const CgroupLimits& limits) {
     std::string text = "namespaces:";
     for (const std::string& name : namespaces_of(plan)) {
         text += " " + name;
@@ -207,8 +211,8 @@ std::string plan_text(const Plan& plan, const Mapping& mapping) {
     text += "capabilities: " + capability_text(plan.credentials.bounding_set) + "\n";
     text += "new privileges: " + std::string{plan.confinement.no_new_privileges ? "no" : "yes"} + "\n";
     text += "system calls: " + filter_text(plan.confinement) + "\n";
-    for (const std::string& limit : limits_of(plan.cgroup)) {
-        text += "limit: " + limit + "\n";
+    for (const std::string& limit : limit_texts(limits)) {
+        text += "limit: " + printable(limit) + "\n";
     }
     text += "directory: " + printable(plan.process.directory) + "\ncommand:";
     for (const std::string& argument : strings_of(plan.process.arguments)) {
@@ -217,7 +221,7 @@ std::string plan_text(const Plan& plan, const Mapping& mapping) {
     return text + "\n";
 }
 
-std::string plan_json(const Plan& plan, const Mapping& mapping) {
+std::string plan_json(const Plan& plan, const Mapping& mapping, const CgroupLimits& limits) {
     JsonWriter json;
     json.begin_object();
     add_array(json, "namespaces", namespaces_of(plan));
@@ -241,7 +245,7 @@ std::string plan_json(const Plan& plan, const Mapping& mapping) {
     json.key("capabilities").value(capability_text(plan.credentials.bounding_set));
     json.key("no_new_privileges").value(plan.confinement.no_new_privileges);
     json.key("system_calls").value(filter_text(plan.confinement));
-    add_array(json, "limits", limits_of(plan.cgroup));
+    add_array(json, "limits", limit_texts(limits));
     json.key("directory").value(plan.process.directory);
     add_array(json, "command", strings_of(plan.process.arguments));
     add_array(json, "environment", strings_of(plan.process.environment));

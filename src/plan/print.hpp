@@ -6,13 +6,14 @@
 
 #include "idmap/mapping.hpp"
 #include "plan/plan.hpp"
+#include "spec/spec.hpp"
 
 namespace sandbox {
 
-/// Lines of text: namespaces, maps, root, steps, network, command.
-std::string plan_text(const Plan& plan, const Mapping& mapping);
+/// Lines of text: namespaces, maps, root, steps, network, limits, command.
+std::string plan_text(const Plan& plan, const Mapping& mapping, const CgroupLimits& limits);
 
 /// One JSON object with the same.
-std::string plan_json(const Plan& plan, const Mapping& mapping);
+std::string plan_json(const Plan& plan, const Mapping& mapping, const CgroupLimits& limits);
 
 } // namespace sandbox

@@ -147,18 +147,18 @@ std::string ask_for_scope(const SessionAddress& session) {
 
 } // namespace
 
-std::vector<CgroupSetting> cgroup_settings(const CgroupPlan& plan) {
+std::vector<CgroupSetting> cgroup_settings(const CgroupLimits& limits) {
     std::vector<CgroupSetting> settings;
-    if (plan.memory != 0) {
-        settings.push_back({"memory", "memory.max", std::to_string(plan.memory), "--memory"});
+    if (limits.memory) {
+        settings.push_back({"memory", "memory.max", std::to_string(*limits.memory), "--memory"});
         // Memory that is swapped out is memory too. Not there without swap accounting.
         settings.push_back({"memory", "memory.swap.max", "0", ""});
     }
-    if (plan.cpu_quota != 0) {
-        settings.push_back({"cpu", "cpu.max", std::to_string(plan.cpu_quota) + " 100000", "--cpus"});
+    if (limits.cpu_quota) {
+        settings.push_back({"cpu", "cpu.max", std::to_string(*limits.cpu_quota) + " 100000", "--cpus"});
     }
-    if (plan.processes != 0) {
-        settings.push_back({"pids", "pids.max", std::to_string(plan.processes), "--pids-limit"});
+    if (limits.processes) {
+        settings.push_back({"pids", "pids.max", std::to_string(*limits.processes), "--pids-limit"});
     }
     return settings;
 }
@@ -263,6 +263,9 @@ void SandboxCgroup::make_payload(const std::vector<CgroupSetting>& settings) {
     limits_ = make_used_directory(own_.get(), name_);
     check(limits_.get(), "make", "a cgroup");
     for (const CgroupSetting& setting : settings) {
+        if (setting.file.empty()) {
+            continue;
+        }
         const int code = write_setting(limits_.get(), setting.file.c_str(), setting.value);
         if (code != 0 && !(code == ENOENT && setting.option.empty())) {
             throw SystemError(code, "set " + setting.file, setting.option);

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// --memory, --cpus, --pids-limit: a cgroup (v2) for one sandbox.
+// --memory, --cpus, --pids-limit, rates of disks: a cgroup (v2) for one sandbox.
 // https://docs.kernel.org/admin-guide/cgroup-v2.html
 //
-//   DELEGATED                the cgroup that this process was in: the user's own
-//   DELEGATED/sandbox-PID.supervisor   this process meanwhile; a cgroup with controllers below it holds none
-//   itself DELEGATED/sandbox-PID    the limits DELEGATED/sandbox-PID/payload      everything of the sandbox,
-//   whose cgroup namespace begins here, below the limits
+//   DELEGATED                          the cgroup that this process was in: the user's own
+//   DELEGATED/sandbox-PID.supervisor   this process meanwhile: what has controllers below it holds none
+//   DELEGATED/sandbox-PID              the limits
+//   DELEGATED/sandbox-PID/payload      everything of the sandbox; its cgroup namespace begins here
 #pragma once
 
 #include <cstdint>
@@ -14,19 +14,20 @@
 
 #include "base/log.hpp"
 #include "base/unique_fd.hpp"
-#include "plan/plan.hpp"
+#include "spec/spec.hpp"
 
 namespace sandbox {
 
 /// One file of a cgroup and what is written there.
 struct CgroupSetting {
     std::string controller;
-    std::string file;
+    std::string file; ///< empty: nothing is written, the controller is only enabled
     std::string value;
     std::string option; ///< for messages
 };
 
-std::vector<CgroupSetting> cgroup_settings(const CgroupPlan& plan);
+/// All but the rates of devices, whose numbers are asked of the host.
+std::vector<CgroupSetting> cgroup_settings(const CgroupLimits& limits);
 
 /// Where the environment says that the user's systemd is reached.
 struct SessionAddress {

@@ -77,7 +77,6 @@ struct OverlayMount {
 /// Mounts are made in the user's order: a later one may lie within an earlier one.
 using MountOperation = std::variant<BindMount, TmpfsMount, OverlayMount>;
 
-/// What a cgroup of the sandbox's own holds it to; nothing is no limit.
 /// --device-read-bps, --device-write-bps: how fast a block device may be read or written.
 struct DeviceRate {
     std::string device; ///< absolute path on the host
@@ -86,6 +85,7 @@ struct DeviceRate {
     std::string option; ///< for messages
 };
 
+/// What a cgroup of the sandbox's own holds it to; nothing is no limit.
 struct CgroupLimits {
     std::optional<std::uint64_t> memory;    ///< bytes
     std::optional<std::uint64_t> cpu_quota; ///< microseconds in each 100,000

@@ -202,6 +202,14 @@ TEST_F(SharedStore, OnAnotherMachineItIsReadOnly) {
 }
 
 // A private store is its owner's on every machine, as it is.
+TEST_F(SharedStore, TheDoctorSaysWhatAStartWould) {
+    share();
+    const Result report = run({sandbox_binary(), "doctor", "--root", shared()});
+    EXPECT_EQ(report.status, 1) << report.err;
+    EXPECT_TRUE(contains(report.out, "this is a shared store")) << report.out;
+    EXPECT_TRUE(contains(report.out, "--shared-root " + shared() + " in place of --root")) << report.out;
+}
+
 TEST_F(SharedStore, APrivateStoreServesItsOwnerReadOnly) {
     ASSERT_EQ(sandbox({"import", "--userns", "single", scratch() / "i.tar", "i"}).status, 0);
     const Result result = on_another_machine(store(), {"run", "--network", "none", "--userns", "single",

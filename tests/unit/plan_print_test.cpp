@@ -12,10 +12,10 @@ using test::contains;
 using test::PlanCase;
 
 std::string text_of(const PlanCase& plan) {
-    return plan_text(plan.compiled().plan(), plan.mapping);
+    return plan_text(plan.compiled().plan(), plan.mapping, plan.spec.sandbox.limits);
 }
 std::string json_of(const PlanCase& plan) {
-    return plan_json(plan.compiled().plan(), plan.mapping);
+    return plan_json(plan.compiled().plan(), plan.mapping, plan.spec.sandbox.limits);
 }
 
 TEST(PlanText, NamesNamespacesMapsRootAndCommand) {
@@ -28,6 +28,17 @@ TEST(PlanText, NamesNamespacesMapsRootAndCommand) {
                              "hostname: sandbox\n", "user: 0:0\n", "directory: /\n", "command: ls -l\n"}) {
         EXPECT_TRUE(contains(text, part)) << part;
     }
+}
+
+TEST(PlanText, EveryLimitIsALine) {
+    PlanCase plan;
+    plan.spec.sandbox.limits = {1048576, 50000, 10, {{"/dev/vda", 4096, true, "--device-write-bps"}}};
+    const std::string text = text_of(plan);
+    for (const char* part : {"limit: memory 1048576\n", "limit: cpu 50000 of 100000\n",
+                             "limit: processes 10\n", "limit: write /dev/vda 4096 a second\n"}) {
+        EXPECT_TRUE(contains(text, part)) << part << text;
+    }
+    EXPECT_TRUE(contains(json_of(plan), R"("limits":["memory 1048576","cpu 50000 of 100000")"));
 }
 
 TEST(PlanText, EveryMountIsALine) {
