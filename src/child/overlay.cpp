@@ -19,16 +19,15 @@ int open_directory_at(int dir_fd, const char* path) noexcept {
     return ::openat(dir_fd, path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 }
 
-int open_overlay_parts(const char* run_directory, OverlayParts* parts) noexcept {
-    const int run = open_directory_at(AT_FDCWD, run_directory);
-    *parts = {open_directory_at(run, "upper"), open_directory_at(run, "work")};
-    const int code = errno;
-    (void)::close(run);
-    errno = code;
-    return parts->upper < 0 || parts->work < 0 ? -1 : 0;
-}
-
 namespace {
+
+/// Whether directories can be removed and renamed in an overlay that writes here: it marks them with user.*
+/// attributes. Without those it would mount, and fail with EIO later. overlayfs.rst, "userxattr".
+int check_attributes(int upper) noexcept {
+    char path[64];
+    (void)std::snprintf(path, sizeof path, "/proc/self/fd/%d", upper);
+    return ::getxattr(path, "user.sandbox", nullptr, 0) < 0 && errno != ENODATA ? -1 : 0;
+}
 
 int make_directory_at(int at, const char* name) noexcept {
     return ::mkdirat(at, name, 0755) < 0 ? -1 : open_directory_at(at, name);
@@ -36,16 +35,19 @@ int make_directory_at(int at, const char* name) noexcept {
 
 } // namespace
 
+int open_overlay_parts(const char* run_directory, OverlayParts* parts) noexcept {
+    const int run = open_directory_at(AT_FDCWD, run_directory);
+    *parts = {open_directory_at(run, "upper"), open_directory_at(run, "work")};
+    const int code = errno;
+    (void)::close(run);
+    errno = code;
+    return parts->upper < 0 || parts->work < 0 ? -1 : check_attributes(parts->upper);
+}
+
 int make_overlay_parts(int tmpfs, OverlayParts* parts) noexcept {
     *parts = {make_directory_at(tmpfs, "upper"), make_directory_at(tmpfs, "work")};
-    if (parts->upper < 0 || parts->work < 0) {
-        return -1;
-    }
-    // tmpfs has user.* attributes from Linux 6.6 on. Without them the overlay would mount, and later fail to
-    // rename or remove directories of the image with EIO. overlayfs.rst, "userxattr".
-    char path[64];
-    (void)std::snprintf(path, sizeof path, "/proc/self/fd/%d", parts->upper);
-    return ::setxattr(path, "user.sandbox", "1", 1, 0) < 0 ? -1 : ::removexattr(path, "user.sandbox");
+    // tmpfs has user.* attributes from Linux 6.6 on.
+    return parts->upper < 0 || parts->work < 0 ? -1 : check_attributes(parts->upper);
 }
 
 int copy_root_attributes(int layer, int upper) noexcept {

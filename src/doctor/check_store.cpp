@@ -90,6 +90,10 @@ int try_overlay(const std::string& directory) {
             return errno;
         }
     }
+    // It would mount without these attributes, and fail later.
+    if (::getxattr((directory + "/upper").c_str(), "user.sandbox", nullptr, 0) < 0 && errno != ENODATA) {
+        return errno;
+    }
     const std::string options = "userxattr,volatile,lowerdir=" + directory + "/lower,upperdir=" + directory +
                                 "/upper,workdir=" + directory + "/work";
     const std::string merged = directory + "/merged";

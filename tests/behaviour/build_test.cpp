@@ -256,6 +256,23 @@ TEST_F(BuildOutputs, AFullWorkspaceIsSaidAndNothingHalfIsLeft) {
         << result.err;
 }
 
+/// ramfs has no user.* attributes: an overlay that writes there mounts, and cannot remove directories.
+TEST_F(BuildOutputs, GoToAFileSystemWithoutAttributes) {
+    REQUIRE_PROGRAM("unshare");
+    const std::string script =
+        "mount -t ramfs ramfs \"$1\" && cd \"$1\" && mkdir d && echo a >d/a && "
+        "\"$0\" build --root \"$1/store\" --output d --output e -- "
+        "sh -c 'rm -r d && mkdir d && echo b >d/b && mv d e && mkdir d'; "
+        "echo $? $(ls d) $(cat e/b)";
+    const Result result =
+        run({"unshare", "-Urm", "sh", "-c", script, sandbox_binary(), workspace().string()});
+    if (contains(result.err, "unshare") || contains(result.err, "mount")) {
+        GTEST_SKIP() << "no mounts of a plain user's: " << result.err;
+    }
+    EXPECT_EQ(result.out, "0 b\n") << result.err;
+    EXPECT_TRUE(contains(result.err, "an overlay of the workspace on disk does not work here")) << result.err;
+}
+
 TEST_F(BuildOutputs, TheStoreMayLieInTheWorkspace) {
     const Result result =
         build("echo 1 > out", {"--root", (workspace() / "store").string(), "--output", "out"});

@@ -135,6 +135,23 @@ TEST_F(WritableLayer, ReadOnlyRootsHaveWritableTmpRunAndVarTmp) {
     EXPECT_EQ(result.out, "no\nyes\n") << result.err;
 }
 
+/// ramfs has no user.* attributes: an overlay that writes there mounts, and cannot remove directories.
+TEST_F(WritableLayer, LiesElsewhereWhereTheStoreKeepsNoAttributes) {
+    REQUIRE_PROGRAM("unshare");
+    fs::create_directory(scratch() / "ramfs");
+    const std::string text =
+        "mount -t ramfs ramfs \"$1\" && exec \"$0\" run --network none --root \"$1/store\" "
+        "\"$2\" sh -c 'mv /bin /moved && PATH=/moved && rm -r /usr && mkdir /usr && ls -A /usr'";
+    const Result result = run(
+        {"unshare", "-Urm", "sh", "-c", text, sandbox_binary(), (scratch() / "ramfs").string(), busybox()});
+    if (contains(result.err, "unshare") || contains(result.err, "mount: ")) {
+        GTEST_SKIP() << "no mounts of a plain user's: " << result.err;
+    }
+    EXPECT_EQ(result.status, 0) << result.err;
+    EXPECT_EQ(result.out, "");
+    EXPECT_TRUE(contains(result.err, "overlay on disk does not work here")) << result.err;
+}
+
 TEST_F(WritableLayer, FilesOfSubIdsAreRemovedFromTheStore) {
     const Result result = script("mkdir -m 700 /srv/d && touch /srv/d/f && chown -R 1000:1000 /srv/d");
     EXPECT_EQ(result.status, 0) << result.err;
