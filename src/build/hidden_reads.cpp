@@ -3,9 +3,7 @@
 #include "build/hidden_reads.hpp"
 
 #include <fcntl.h>
-#include <linux/audit.h>
 #include <linux/seccomp.h>
-#include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -21,20 +19,11 @@
 
 #include "base/text.hpp"
 #include "build/directory.hpp"
+#include "linux/seccomp.hpp"
 
 namespace sandbox {
 
 namespace {
-
-#if defined(__x86_64__)
-constexpr std::uint32_t native = AUDIT_ARCH_X86_64;
-#elif defined(__aarch64__)
-constexpr std::uint32_t native = AUDIT_ARCH_AARCH64;
-#elif defined(__riscv)
-constexpr std::uint32_t native = AUDIT_ARCH_RISCV64;
-#else
-constexpr std::uint32_t native = 0; // nothing is told, and nothing held up
-#endif
 
 constexpr std::uint32_t calls[] = {SYS_openat, SYS_openat2, SYS_execve,
 #ifdef SYS_open
@@ -52,7 +41,7 @@ constexpr auto make_program() {
     std::array<sock_filter, count + 5> program{};
     constexpr auto ends = static_cast<std::uint8_t>(count); // how far the last two lie from the first call
     program[0] = instruction(BPF_LD | BPF_W | BPF_ABS, 0, 0, offsetof(seccomp_data, arch));
-    program[1] = instruction(BPF_JMP | BPF_JEQ | BPF_K, 0, ends + 1, native);
+    program[1] = instruction(BPF_JMP | BPF_JEQ | BPF_K, 0, ends + 1, native_architecture);
     program[2] = instruction(BPF_LD | BPF_W | BPF_ABS, 0, 0, offsetof(seccomp_data, nr));
     for (std::size_t i = 0; i < count; ++i) {
         program[3 + i] =
@@ -131,10 +120,12 @@ bool HiddenReads::is_hidden(const std::string& path) const {
     return !shown && status_below(workspace_, path).has_value();
 }
 
-void HiddenReads::look_at(std::uint64_t id, pid_t pid, int directory, std::uint64_t address) {
-    const auto path = read_path(pid, address);
-    // Only now is it sure that the number was still that process's. seccomp_unotify(2), "TOCTOU"
-    if (!path || path->empty() || ::ioctl(listener_.get(), SECCOMP_IOCTL_NOTIF_ID_VALID, &id) < 0) {
+void HiddenReads::look_at(const seccomp_notif& call) {
+    const bool by_descriptor = call.data.nr == SYS_openat || call.data.nr == SYS_openat2;
+    const int directory = by_descriptor ? static_cast<int>(call.data.args[0]) : AT_FDCWD;
+    const auto pid = static_cast<pid_t>(call.pid);
+    const auto path = read_path(pid, call.data.args[by_descriptor ? 1 : 0]);
+    if (!path || path->empty() || !listener_.still_waits(call)) {
         return;
     }
     const std::string whole =
@@ -145,25 +136,7 @@ void HiddenReads::look_at(std::uint64_t id, pid_t pid, int directory, std::uint6
 }
 
 void HiddenReads::serve(const pollfd& ready) {
-    if (ready.revents == 0) {
-        return;
-    }
-    if ((ready.revents & POLLIN) == 0) {
-        listener_.reset(); // POLLHUP: the last process under the filter is gone
-        return;
-    }
-    seccomp_notif call{}; // must be zeroed: seccomp_unotify(2)
-    if (::ioctl(listener_.get(), SECCOMP_IOCTL_NOTIF_RECV, &call) < 0) {
-        return; // ENOENT: a signal has taken the caller out of it again
-    }
-    const bool by_descriptor = call.data.nr == SYS_openat || call.data.nr == SYS_openat2;
-    look_at(call.id, static_cast<pid_t>(call.pid),
-            by_descriptor ? static_cast<int>(call.data.args[0]) : AT_FDCWD,
-            call.data.args[by_descriptor ? 1 : 0]);
-    seccomp_notif_resp answer{};
-    answer.id = call.id;
-    answer.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
-    (void)::ioctl(listener_.get(), SECCOMP_IOCTL_NOTIF_SEND, &answer); // ENOENT as above
+    listener_.serve(ready, [this](const seccomp_notif& call) { look_at(call); });
 }
 
 } // namespace sandbox

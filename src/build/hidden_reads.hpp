@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/unique_fd.hpp"
+#include "linux/seccomp_listener.hpp"
 
 namespace sandbox {
 
@@ -25,21 +26,21 @@ class HiddenReads {
     /// TracePlan::lookups.
     static std::span<const sock_filter> filter();
 
-    void take_listener(UniqueFd listener) { listener_ = std::move(listener); }
-    [[nodiscard]] int fd() const noexcept { return listener_.get(); }
+    void take_listener(UniqueFd listener) { listener_ = SeccompListener{std::move(listener)}; }
+    [[nodiscard]] int fd() const noexcept { return listener_.fd(); }
     void serve(const pollfd& ready);
 
     /// Relative to the workspace, sorted.
     [[nodiscard]] const std::set<std::string>& paths() const noexcept { return paths_; }
 
   private:
-    void look_at(std::uint64_t id, pid_t pid, int directory, std::uint64_t address);
+    void look_at(const seccomp_notif& call);
     [[nodiscard]] bool is_hidden(const std::string& path) const;
 
     std::string place_;
     int workspace_;
     std::vector<std::string> inputs_;
-    UniqueFd listener_;
+    SeccompListener listener_;
     std::set<std::string> paths_;
 };
 

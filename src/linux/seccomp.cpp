@@ -2,7 +2,6 @@
 // Builds a linear classic-BPF program: helpers make few kinds of calls, so a tree would gain nothing.
 #include "linux/seccomp.hpp"
 
-#include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <sched.h>
@@ -17,14 +16,6 @@
 namespace sandbox {
 
 namespace {
-
-#if defined(__x86_64__)
-constexpr std::uint32_t native_architecture = AUDIT_ARCH_X86_64;
-#elif defined(__aarch64__)
-constexpr std::uint32_t native_architecture = AUDIT_ARCH_AARCH64;
-#else
-#error "name this architecture's AUDIT_ARCH_ constant here"
-#endif
 
 constexpr std::uint32_t x32_bit = 0x40000000;
 constexpr std::size_t max_calls = 200;

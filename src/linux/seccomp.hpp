@@ -3,6 +3,7 @@
 // what they use.
 #pragma once
 
+#include <linux/audit.h>
 #include <linux/filter.h>
 
 #include <cstddef>
@@ -10,6 +11,15 @@
 #include <span>
 
 namespace sandbox {
+
+/// What a filter sees of a call through this architecture's own entry. seccomp(2), struct seccomp_data
+#if defined(__x86_64__)
+inline constexpr std::uint32_t native_architecture = AUDIT_ARCH_X86_64;
+#elif defined(__aarch64__)
+inline constexpr std::uint32_t native_architecture = AUDIT_ARCH_AARCH64;
+#else
+#error "name this architecture's AUDIT_ARCH_ constant here"
+#endif
 
 /// Which domains socket(2) may be asked for, where it is allowed at all.
 enum class SocketDomains : std::uint8_t {

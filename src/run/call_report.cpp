@@ -1,32 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// Notifications of the filter, counted and answered.
+// Notifications of the filter, counted.
 #include "run/call_report.hpp"
 
 #include <linux/audit.h>
-#include <linux/seccomp.h>
-#include <sys/ioctl.h>
 
 #include "seccomp/default_filter.hpp"
 
 namespace sandbox {
 
 void CallReport::serve(const pollfd& ready) {
-    if (ready.revents == 0) {
-        return;
-    }
-    if ((ready.revents & POLLIN) == 0) {
-        listener_.reset(); // POLLHUP: the last process under the filter is gone
-        return;
-    }
-    seccomp_notif call{}; // must be zeroed: seccomp_unotify(2)
-    if (::ioctl(listener_.get(), SECCOMP_IOCTL_NOTIF_RECV, &call) < 0) {
-        return; // ENOENT: a signal has taken the caller out of it again
-    }
-    ++counts_[{call.data.arch, call.data.nr}];
-    seccomp_notif_resp answer{};
-    answer.id = call.id;
-    answer.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
-    (void)::ioctl(listener_.get(), SECCOMP_IOCTL_NOTIF_SEND, &answer); // ENOENT as above
+    listener_.serve(ready, [this](const seccomp_notif& call) { ++counts_[{call.data.arch, call.data.nr}]; });
 }
 
 std::string CallReport::text() const {

@@ -11,16 +11,17 @@
 #include <utility>
 
 #include "base/unique_fd.hpp"
+#include "linux/seccomp_listener.hpp"
 
 namespace sandbox {
 
-/// The listener of a filter that answers SECCOMP_RET_USER_NOTIF. seccomp_unotify(2)
 class CallReport {
   public:
+    /// @param listener of a filter that answers SECCOMP_RET_USER_NOTIF
     explicit CallReport(UniqueFd listener) : listener_(std::move(listener)) {}
 
     /// To poll for POLLIN; -1 when nobody is under the filter any more.
-    [[nodiscard]] int fd() const noexcept { return listener_.get(); }
+    [[nodiscard]] int fd() const noexcept { return listener_.fd(); }
 
     /// Counts a call that waits, and lets it go on as if there were no filter.
     void serve(const pollfd& ready);
@@ -29,7 +30,7 @@ class CallReport {
     [[nodiscard]] std::string text() const;
 
   private:
-    UniqueFd listener_;
+    SeccompListener listener_;
     std::map<std::pair<std::uint32_t, int>, std::uint64_t> counts_; ///< by architecture and number
 };
 
