@@ -83,8 +83,11 @@ TemporaryDirectory::~TemporaryDirectory() {
 }
 
 std::string read_text(const fs::path& path) {
-    std::ifstream file{path, std::ios::binary};
-    return {std::istreambuf_iterator<char>{file}, {}};
+    // A file of /proc whose process ends while it is read is an error of the stream, no exception, this way.
+    const std::ifstream file{path, std::ios::binary};
+    std::ostringstream text;
+    text << file.rdbuf();
+    return text.str();
 }
 
 void write_text(const fs::path& path, const std::string& text, unsigned mode) {
