@@ -198,13 +198,15 @@ TEST_F(MountPaths, Cve2024_45310_NothingIsMadeOnTheHostThroughASwappedDirectory)
     fs::create_directory(scratch() / "planted");
     write_text(scratch() / "file", "planted\n");
     fs::create_symlink("../../../../../../.." + outside().string(), shared / "other");
-    const Swapper swapper{shared / "dir", shared / "other"};
-    for (int i = 0; i < 40; ++i) {
-        // Neither a directory nor a file may come to be, in `outside` or in the volume: TearDown looks.
-        (void)start({"-v", shared.string() + ":/shared", "-v",
-                     (scratch() / "planted").string() + ":/shared/dir/made/deep"});
-        (void)start(
-            {"-v", shared.string() + ":/shared", "-v", (scratch() / "file").string() + ":/shared/dir/made"});
+    {
+        const Swapper swapper{shared / "dir", shared / "other"};
+        for (int i = 0; i < 40; ++i) {
+            // Neither a directory nor a file may come to be, in `outside` or in the volume: TearDown looks.
+            (void)start({"-v", shared.string() + ":/shared", "-v",
+                         (scratch() / "planted").string() + ":/shared/dir/made/deep"});
+            (void)start({"-v", shared.string() + ":/shared", "-v",
+                         (scratch() / "file").string() + ":/shared/dir/made"});
+        }
     }
     EXPECT_TRUE(fs::is_empty(fs::is_symlink(shared / "dir") ? shared / "other" : shared / "dir"));
 }
