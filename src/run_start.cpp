@@ -118,39 +118,59 @@ void clean_up(RunDirectory& directory, const RunResult& result) {
     }
 }
 
-/// Clears away what killed runs and imports left, and brings a new image to the disk, beside the running
-/// command.
-ChildProcess start_housekeeping(const Store& store, const Mapping& mapping, const Image& image) {
-    return run_mapped(mapping, [&store, &mapping, &image] {
-        remove_dead_runs(store, mapping);
-        (void)remove_dead_imports(store, mapping);
-        if (image.unsynced) {
-            sync_store(store);
-        }
-        return 0;
-    });
-}
-
-/// The user waits for the command, not for this: it gets a second more, unless a signal comes. What it could
-/// not remove the next start goes on with.
-/// @return whether it has done all
-bool end_housekeeping(const ChildProcess& housekeeping, const SignalSource& signals) {
-    constexpr int patience = 1000; // milliseconds
-    pollfd wait[] = {{housekeeping.pidfd.get(), POLLIN, 0}, {signals.fd(), POLLIN, 0}};
-    if (::poll(wait, 2, patience) <= 0 || wait[0].revents == 0) {
-        (void)::kill(housekeeping.pid, SIGKILL);
+/// Clears away what killed runs and imports left, and brings an image to the disk that is not there for sure,
+/// beside the running command.
+class Housekeeping {
+  public:
+    void start(const Store& store, const Mapping& mapping, const Image& image, bool leftovers) {
+        // An image of this very start is left to itself for a moment: where the command is over by then, a
+        // later start finds that the kernel has written most of it.
+        const bool syncs_later = image.is_new && !leftovers;
+        patience_ = syncs_later ? 0 : one_second;
+        syncs_ = image.unsynced && (syncs_later || !image.is_new);
+        process_ = run_mapped(mapping, [this, &store, &mapping, syncs_later] {
+            remove_dead_runs(store, mapping);
+            (void)remove_dead_imports(store, mapping);
+            if (syncs_later) {
+                (void)::poll(nullptr, 0, one_second);
+            }
+            if (syncs_) {
+                sync_store(store);
+            }
+            return 0;
+        });
     }
-    return wait_for(housekeeping) == 0;
-}
+
+    /// The user waits for the command, not for this: it gets a second more at most, unless a signal comes.
+    /// What it could not do the next start goes on with.
+    /// @return whether the image has been brought to the disk
+    bool end(const SignalSource& signals) {
+        if (process_.pid <= 0) {
+            return false;
+        }
+        pollfd wait[] = {{process_.pidfd.get(), POLLIN, 0}, {signals.fd(), POLLIN, 0}};
+        if (::poll(wait, 2, patience_) <= 0 || wait[0].revents == 0) {
+            (void)::kill(process_.pid, SIGKILL);
+        }
+        return wait_for(process_) == 0 && syncs_;
+    }
+
+  private:
+    static constexpr int one_second = 1000; // milliseconds
+    ChildProcess process_;
+    int patience_ = 0;
+    bool syncs_ = false;
+};
 
 /// What a run writes to, claimed for as long as it lasts.
 struct RunDirectories {
     std::optional<RunDirectory> root;
     std::optional<RunDirectory> workspace;
 
-    [[nodiscard]] bool has_leftovers(const Store& store, const Image& image) const {
+    [[nodiscard]] bool any() const { return root || workspace; }
+    [[nodiscard]] bool has_leftovers(const Store& store) const {
         return (root && root->found_dead_runs()) || (workspace && workspace->found_dead_runs()) ||
-               ((root || workspace) && (has_imports_under_way(store) || image.unsynced));
+               (any() && has_imports_under_way(store));
     }
 
     void clean_up(const RunResult& result) {
@@ -172,13 +192,14 @@ int run_plan(Start& start, SignalSource& signals, const CompiledPlan& plan, cons
                              {process.timeout, process.kill_after, start.stop_signal},
                              start.cgroup.get(),
                              start.onlooker};
-    ChildProcess housekeeping;
+    Housekeeping housekeeping;
     const RunResult result = run_sandbox(request, signals, [&] {
-        if (store != nullptr && directories.has_leftovers(*store, start.image)) {
-            housekeeping = start_housekeeping(*store, start.mapping, start.image);
+        const bool leftovers = store != nullptr && directories.has_leftovers(*store);
+        if (leftovers || (directories.any() && start.image.unsynced)) {
+            housekeeping.start(*store, start.mapping, start.image, leftovers);
         }
     });
-    if (housekeeping.pid > 0 && end_housekeeping(housekeeping, signals) && start.image.unsynced) {
+    if (housekeeping.end(signals)) {
         mark_synced(*store, start.image.id);
     }
     const std::string upper = directories.workspace && !result.workspace_upper.valid()

@@ -179,6 +179,23 @@ TEST_F(Store, ARecordThatIsDamagedIsNoImage) {
     EXPECT_EQ(sandbox({"run", "--network", "none", "one"}).out, "one");
 }
 
+// A command that is short does not wait for the disk: its image has a mark, three words, until a later start.
+TEST_F(Store, AStartBringsToTheDiskWhatAnEarlierOneImported) {
+    const std::string file = archive("one");
+    const auto marks = [&] {
+        int count = 0;
+        for (const auto& entry : fs::directory_iterator{store() / "tars"}) {
+            std::istringstream words{read_text(entry.path())};
+            count += std::distance(std::istream_iterator<std::string>{words}, {}) > 2 ? 1 : 0;
+        }
+        return count;
+    };
+    const auto start = [&] { return sandbox({"run", "--network", "none", file}).out; };
+    ASSERT_EQ(start(), "one");
+    EXPECT_GT(marks(), 0);
+    EXPECT_TRUE(eventually([&] { return start() == "one" && marks() == 0; })); // a busy disk may take several
+}
+
 // An import of `run` is written to the disk in its own time. After a power failure before that (another boot
 // id), its tree is not trusted.
 TEST_F(Store, WhatAPowerFailureMayHaveHalvedIsImportedAnew) {
