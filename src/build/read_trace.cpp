@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <climits>
+#include <cstdio>
 #include <cstring>
 #include <iterator>
 #include <memory>
@@ -21,10 +22,6 @@
 namespace sandbox {
 
 namespace {
-
-struct CloseDir {
-    void operator()(DIR* stream) const noexcept { (void)::closedir(stream); }
-};
 
 bool is_of_the_sandbox(const std::string& path) {
     static constexpr const char* own[] = {"/proc", "/sys", "/dev", "/tmp", "/run", "/var/tmp"};
@@ -38,53 +35,81 @@ ReadTrace::ReadTrace(std::string place)
       place_(std::move(place)) {}
 
 void ReadTrace::watch(UniqueFd root) {
-    watch_tree(root.get(), ".", "");
+    watch_tree(root.get(), ".", 0);
 }
 
-void ReadTrace::watch_tree(int parent, const char* name, const std::string& path) {
+void ReadTrace::watch_tree(int parent, const char* name, int above) {
     struct stat status {};
-    if (is_of_the_sandbox(path) || ::fstatat(parent, name, &status, AT_SYMLINK_NOFOLLOW) < 0 ||
+    if (path_.size() >= PATH_MAX) {
+        gap_ = error_text(ENAMETOOLONG); // of a file there may only be a name from nearby
+        return;
+    }
+    if (is_of_the_sandbox(path_) || ::fstatat(parent, name, &status, AT_SYMLINK_NOFOLLOW) < 0 ||
         !S_ISDIR(status.st_mode)) {
         return;
     }
     // What a program has open to write is closed with another event. A file that is executed, or mapped, is
     // closed by the end of the process.
     constexpr std::uint32_t events = IN_CLOSE_NOWRITE | IN_ONLYDIR | IN_DONT_FOLLOW;
-    const std::string magic = "/proc/self/fd/" + std::to_string(parent) + "/" + name;
-    const int watch = ::inotify_add_watch(queue_.get(), magic.c_str(), events);
+    char magic[NAME_MAX + 64];
+    (void)std::snprintf(magic, sizeof magic, "/proc/self/fd/%d/%s", parent, name);
+    const int watch = ::inotify_add_watch(queue_.get(), magic, events);
     if (watch < 0) {
         if (errno != EACCES) { // what we cannot read the build cannot either
             gap_ = errno == ENOSPC ? "fs.inotify.max_user_watches allows no more watches" : error_text(errno);
         }
         return;
     }
-    paths_[watch] = path;
-    constexpr std::size_t often = 1000; // our own looking fills the queue as well
-    if (paths_.size() % often == 0) {
+    watched_.resize(std::max(watched_.size(), static_cast<std::size_t>(watch) + 1));
+    watched_[static_cast<std::size_t>(watch)] = {above, path_.empty() ? "" : name};
+    constexpr int often = 1000; // our own looking fills the queue as well
+    if (watch % often == 0) {
         read_events();
     }
     // A directory with two links, its name and its ".", has no other in it: find(1) saves as much by that.
     // The workspace may lie on a file system that counts otherwise.
-    const bool may_count_otherwise = path == place_ || path.starts_with(place_ + "/");
+    const bool may_count_otherwise = path_ == place_ || path_.starts_with(place_ + "/");
     if (status.st_nlink != 2 || may_count_otherwise) {
-        watch_below(parent, name, path);
+        watch_below(parent, name, watch);
     }
 }
 
-void ReadTrace::watch_below(int parent, const char* name, const std::string& path) {
-    UniqueFd directory{::openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)};
-    const std::unique_ptr<DIR, CloseDir> stream{directory.valid() ? ::fdopendir(directory.get()) : nullptr};
-    if (!stream) {
+/// With the system call itself: opendir(3) makes three more for each of some thousands of directories.
+void ReadTrace::watch_below(int parent, const char* name, int above) {
+    const UniqueFd directory{::openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)};
+    if (!directory.valid()) {
         gap_ = errno == EACCES ? gap_ : error_text(errno);
         return;
     }
-    const int fd = directory.release(); // the stream owns it now
-    while (const dirent* entry = ::readdir(stream.get())) {
-        const bool is_directory = entry->d_type == DT_DIR || entry->d_type == DT_UNKNOWN;
-        if (is_directory && std::strcmp(entry->d_name, ".") != 0 && std::strcmp(entry->d_name, "..") != 0) {
-            watch_tree(fd, entry->d_name, path + "/" + entry->d_name);
+    const std::size_t length = path_.size();
+    constexpr std::size_t room = 1 << 13;
+    const auto entries = std::make_unique_for_overwrite<char[]>(room); // a deep tree is no deep stack
+    ssize_t size = 0;
+    while ((size = ::getdents64(directory.get(), entries.get(), room)) > 0) {
+        for (ssize_t at = 0; at < size;) {
+            const auto* entry = reinterpret_cast<const dirent64*>(entries.get() + at);
+            at += entry->d_reclen;
+            const bool is_directory = entry->d_type == DT_DIR || entry->d_type == DT_UNKNOWN;
+            if (is_directory && std::strcmp(entry->d_name, ".") != 0 &&
+                std::strcmp(entry->d_name, "..") != 0) {
+                path_.append("/").append(entry->d_name);
+                watch_tree(directory.get(), entry->d_name, above);
+                path_.resize(length);
+            }
         }
     }
+    if (size < 0) {
+        gap_ = error_text(errno);
+    }
+}
+
+std::string ReadTrace::path_of(int watch) const {
+    std::string path;
+    for (int at = watch; at > 0; at = watched_[static_cast<std::size_t>(at)].above) {
+        const std::string& name = watched_[static_cast<std::size_t>(at)].name;
+        path.insert(0, name.empty() ? "" : "/" + name);
+    }
+    return path;
 }
 
 void ReadTrace::read_events() {
@@ -106,9 +131,8 @@ void ReadTrace::read_events() {
 void ReadTrace::finish() {
     read_events();
     for (const auto& [watch, name] : names_) {
-        const auto path = paths_.find(watch);
-        if (path != paths_.end()) {
-            opened_.insert(path->second + "/" + name);
+        if (watch > 0 && static_cast<std::size_t>(watch) < watched_.size()) {
+            opened_.insert(path_of(watch) + "/" + name);
         }
     }
     names_.clear();

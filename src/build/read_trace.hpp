@@ -4,10 +4,10 @@
 // build is slower.
 #pragma once
 
-#include <map>
 #include <set>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "base/unique_fd.hpp"
 
@@ -33,12 +33,20 @@ class ReadTrace {
     [[nodiscard]] const std::string& gap() const noexcept { return gap_; }
 
   private:
-    void watch_tree(int parent, const char* name, const std::string& path);
-    void watch_below(int parent, const char* name, const std::string& path);
+    /// A watched directory: its name, and the watch descriptor of the directory that it is in.
+    struct Place {
+        int above = 0;
+        std::string name;
+    };
+
+    void watch_tree(int parent, const char* name, int above);
+    void watch_below(int parent, const char* name, int above);
+    [[nodiscard]] std::string path_of(int watch) const;
 
     UniqueFd queue_;
     std::string place_;
-    std::map<int, std::string> paths_; ///< of the watched directories, by watch descriptor
+    std::string path_;           ///< where watch_tree() is
+    std::vector<Place> watched_; ///< by watch descriptor: the kernel counts them from 1
     std::set<std::pair<int, std::string>> names_;
     std::set<std::string> opened_;
     std::string gap_;
