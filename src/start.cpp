@@ -14,6 +14,7 @@
 #include "process_choice.hpp"
 #include "run_start.hpp"
 #include "spec/validate.hpp"
+#include "start_network.hpp"
 
 namespace sandbox {
 
@@ -114,6 +115,9 @@ int start_sandbox(const Invocation& invocation, const Environment& caller) {
                (!store || !provide_tree_if_imported(start.image, *store, trees))) {
         throw UsageError(start.image.name, "not imported yet, so there is no plan to print",
                          "start it once without --dry-run");
+    }
+    if (spec.sandbox.network.publish_exposed && !spec.dry_run) {
+        publish_exposed_ports(start.image.config.ports, start.network, log);
     }
     choose_process(start, caller);
     if (spec.dry_run) {

@@ -74,4 +74,25 @@ NetworkRequest request_network(const SandboxSpec& sandbox, const Log& log) {
     return request;
 }
 
+void publish_exposed_ports(const std::vector<std::string>& ports, NetworkRequest& request, const Log& log) {
+    if (ports.empty()) {
+        log.note("--publish-all: the image exposes no ports");
+    }
+    std::vector<PublishRule> rules;
+    for (const std::string& port : ports) {
+        try {
+            // The image names ports of its own alone: which address and port of the host is not its to say.
+            if (port.find(':') != std::string::npos) {
+                throw UsageError("--publish-all " + port, "not a port of the image's");
+            }
+            rules.push_back(parse_publish_rule("--publish-all", port));
+        } catch (const UsageError& error) {
+            log.note(printable(error.object()) + ": " + error.reason() + ": left out");
+        }
+    }
+    for (PublishedPort& port : bind_published_ports(rules, log)) {
+        request.published.push_back(std::move(port));
+    }
+}
+
 } // namespace sandbox

@@ -174,6 +174,11 @@ constexpr Option options[] = {
      [](Invocation& i, const std::string& v, const Context&) {
          i.spec.sandbox.network.published.push_back(parse_publish_rule("--publish", v));
      }},
+    {"publish-all", 'P', none, nullptr, nullptr,
+     "publish each of the image's ExposedPorts; the kernel chooses the host's", network,
+     [](Invocation& i, const std::string& v, const Context&) {
+         i.spec.sandbox.network.publish_exposed = switch_value("--publish-all", v);
+     }},
     {"allow", 0, required, "HOST[:PORT]", nullptr,
      "only such hosts are reached: a name, *.name, address or CIDR", network,
      [](Invocation& i, const std::string& v, const Context&) {
@@ -413,9 +418,9 @@ bool takes_option(const Command& command, const Option& option) {
     if (command.kind == CommandKind::build) {
         // What would let the host's world in, or is the same in every build.
         static constexpr std::string_view not_of_builds[] = {
-            "workspace", "home",     "tz",          "clear-env", "user",       "entrypoint",
-            "init",      "no-init",  "interactive", "rm",        "read-only",  "userns",
-            "share",     "hostname", "domain",      "nested",    "time-offset"};
+            "workspace",   "home",  "tz",       "clear-env",   "user",   "entrypoint",
+            "publish-all", "init",  "no-init",  "interactive", "rm",     "read-only",
+            "userns",      "share", "hostname", "domain",      "nested", "time-offset"};
         return std::find(std::begin(not_of_builds), std::end(not_of_builds), name) == std::end(not_of_builds);
     }
     if (command.kind == CommandKind::start) {

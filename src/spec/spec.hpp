@@ -106,6 +106,7 @@ struct NetworkSpec {
     Network kind = Network::slirp;
     NetEngine engine = NetEngine::automatic;
     std::vector<PublishRule> published;
+    bool publish_exposed = false;            ///< --publish-all: the ports that the image names as well
     std::vector<AllowRule> allowed;          ///< empty: everything that is not the host's own
     std::string flow_log;                    ///< --net-log: a path of the host; empty: none
     std::string capture;                     ///< --pcap: likewise

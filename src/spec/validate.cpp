@@ -25,6 +25,7 @@ namespace {
 const char* network_option(const NetworkSpec& network) {
     const std::pair<bool, const char*> asked[] = {
         {!network.published.empty(), "--publish"},
+        {network.publish_exposed, "--publish-all"},
         {!network.allowed.empty(), "--allow"},
         {!network.flow_log.empty(), "--net-log"},
         {!network.capture.empty(), "--pcap"},

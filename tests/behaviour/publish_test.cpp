@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "image_archive.hpp"
 #include "network.hpp"
 
 using namespace sandbox::test;
@@ -95,6 +96,27 @@ TEST_F(Publish, APortThatTheKernelChoosesIsTold) {
     EXPECT_EQ(ask(SOCK_STREAM, "127.0.0.1", tcp, "x").error, 0);
     EXPECT_EQ(ask(SOCK_DGRAM, "127.0.0.1", udp, "x").error, 0);
     EXPECT_FALSE(contains(service->out(), "published"));
+}
+
+TEST_F(Publish, AllPortsThatAnImageExposesAreToldAndLeadInside) {
+    const std::string image = scratch() / "exposing.tar";
+    const std::string config =
+        R"({"ExposedPorts":{"80/tcp":{},"9/sctp":{},"0.0.0.0:7:7/tcp":{}},"Cmd":["sh","-c","echo ready; nc -l -p 80 -e echo inside"]})";
+    write_text(image, tar_of(docker_archive({{base_layer()}, {}, config})));
+    Process service{sandbox_command({"run", "-P", image}), with_store({.keep_stdin_open = true})};
+    ASSERT_TRUE(service.wait_for_output("ready")) << service.err();
+    const unsigned port = told_port(service, "127.0.0.1", "80/tcp");
+    EXPECT_TRUE(eventually([&] { return ask(SOCK_STREAM, "127.0.0.1", port, "x").text == "inside\n"; }));
+    service.close_stdin();
+    const Result result = service.wait();
+    EXPECT_TRUE(contains(result.err, "--publish-all 9/sctp: ")) << result.err;
+    EXPECT_TRUE(contains(result.err, "--publish-all 0.0.0.0:7:7/tcp: not a port of the image's"))
+        << result.err;
+    EXPECT_FALSE(contains(result.err, "published 0.0.0.0")) << result.err;
+    const Result none = sandbox({"run", "-P", busybox(), "true"});
+    EXPECT_EQ(none.status, 0);
+    EXPECT_TRUE(contains(none.err, "the image exposes no ports")) << none.err;
+    expect_failure(sandbox({"run", "-P", "--network", "none", busybox(), "true"}), 125, "--publish-all");
 }
 
 TEST_F(Publish, ARangeLeadsPortByPort) {
