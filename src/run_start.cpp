@@ -194,7 +194,10 @@ int run_plan(Start& start, SignalSource& signals, const CompiledPlan& plan, cons
                              start.onlooker};
     Housekeeping housekeeping;
     const RunResult result = run_sandbox(request, signals, [&] {
-        const bool leftovers = store != nullptr && directories.has_leftovers(*store);
+        if (store == nullptr) {
+            return;
+        }
+        const bool leftovers = directories.has_leftovers(*store);
         if (leftovers || (directories.any() && start.image.unsynced)) {
             housekeeping.start(*store, start.mapping, start.image, leftovers);
         }
