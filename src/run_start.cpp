@@ -199,7 +199,12 @@ int run_plan(Start& start, SignalSource& signals, const CompiledPlan& plan, cons
         }
         const bool leftovers = directories.has_leftovers(*store);
         if (leftovers || (directories.any() && start.image.unsynced)) {
-            housekeeping.start(*store, start.mapping, start.image, leftovers);
+            try {
+                housekeeping.start(*store, start.mapping, start.image, leftovers);
+            } catch (const Error& error) {
+                // The command runs already, and the next start can do it.
+                start.log.debug(error.object() + ": " + error.reason());
+            }
         }
     });
     if (housekeeping.end(signals)) {
