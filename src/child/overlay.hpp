@@ -18,8 +18,8 @@ inline constexpr std::size_t max_lower_directories = 500;
 
 int open_directory_at(int dir_fd, const char* path) noexcept;
 
-/// Opens upper and work of a run directory. EOPNOTSUPP where its file system has no user.* attributes, without
-/// which the overlay would mount and fail later. @return 0, or -1 with errno
+/// Opens upper and work of a run directory. EOPNOTSUPP where its file system has no user.* attributes,
+/// without which the overlay would mount and fail later. @return 0, or -1 with errno
 int open_overlay_parts(const char* run_directory, OverlayParts* parts) noexcept;
 
 /// Makes both in a tmpfs that is mounted already. EOPNOTSUPP as above. @return 0, or -1 with errno
