@@ -15,7 +15,8 @@ command -v podman >/dev/null || skip "podman is not installed"
 [ -e "$images/busybox.tar" ] || skip "no busybox.tar in \$SANDBOX_TEST_IMAGES"
 
 # Podman as root of a user namespace, with directories of its own, of which nothing stays. Where version 1 of cgroups is
-# mounted beside an empty version 2, crun refuses to start: that is out of sight here.
+# mounted beside an empty version 2, crun refuses to start: that is out of sight here, and so are the locks that another
+# user's run has left in /dev/shm.
 if [ "${2-}" != inside ]; then
     disk=$(mktemp -d)
     unshare --user --map-root-user --map-auto --mount --pid --fork --kill-child bash "$0" "$sandbox" inside "$disk"
@@ -26,7 +27,7 @@ fi
 disk=$3
 trap 'rm -rf "$disk"/*' EXIT
 scratch=/var/tmp
-for directory in /run /var/tmp /var/cache /sys/fs/cgroup/unified; do
+for directory in /run /dev/shm /var/tmp /var/cache /sys/fs/cgroup/unified; do
     [ ! -d "$directory" ] || mount -t tmpfs none "$directory"
 done
 mount -t proc proc /proc
