@@ -61,7 +61,11 @@ void ReadTrace::watch_tree(int parent, const char* name, int above) {
         return;
     }
     watched_.resize(std::max(watched_.size(), static_cast<std::size_t>(watch) + 1));
-    watched_[static_cast<std::size_t>(watch)] = {above, path_.empty() ? "" : name};
+    Place& place = watched_[static_cast<std::size_t>(watch)];
+    if (place.above <
+        0) { // a directory that is mounted twice keeps its first place: maybe it is within itself
+        place = {above, path_.empty() ? "" : name};
+    }
     constexpr int often = 1000; // our own looking fills the queue as well
     if (watch % often == 0) {
         read_events();

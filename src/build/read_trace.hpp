@@ -35,7 +35,7 @@ class ReadTrace {
   private:
     /// A watched directory: its name, and the watch descriptor of the directory that it is in.
     struct Place {
-        int above = 0;
+        int above = -1; ///< 0 of the root, -1 of none
         std::string name;
     };
 

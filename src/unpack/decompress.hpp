@@ -50,8 +50,7 @@ class DecompressingSource : public ByteSource {
 
 /// gzip (RFC 1952), any number of members one after the other, by ISA-L's igzip or, where it was not there
 /// when this was built, by zlib. Not libarchive's filter, because that does not compare the checksum at a
-/// member's end (archive_read_support_filter_gzip.c, "TODO: Verify the length and CRC"): a flipped bit in the
-/// data of an image would go unseen.
+/// member's end (archive_read_support_filter_gzip.c): a flipped bit in the data of an image would go unseen.
 class GzipSource final : public DecompressingSource {
   public:
     explicit GzipSource(ByteSource& source);
