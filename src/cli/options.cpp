@@ -175,7 +175,7 @@ constexpr Option options[] = {
          i.spec.sandbox.network.published.push_back(parse_publish_rule("--publish", v));
      }},
     {"publish-all", 'P', none, nullptr, nullptr,
-     "publish each of the image's ExposedPorts; the kernel chooses the host's", network,
+     "publish the image's ExposedPorts, on ports the kernel chooses", network,
      [](Invocation& i, const std::string& v, const Context&) {
          i.spec.sandbox.network.publish_exposed = switch_value("--publish-all", v);
      }},
