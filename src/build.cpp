@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <climits>
@@ -13,6 +14,7 @@
 #include "base/files.hpp"
 #include "base/text.hpp"
 #include "build/inputs.hpp"
+#include "build/saved_tree.hpp"
 #include "build/world.hpp"
 #include "build_check.hpp"
 #include "build_finish.hpp"
@@ -63,12 +65,32 @@ void validate_build(const Invocation& invocation) {
     }
 }
 
+/// Whether the file can be put where it is wanted: beside its place first.
+void require_place_of_report(const std::string& report) {
+    const auto slash = report.rfind('/');
+    const std::string directory = slash == std::string::npos ? "." : report.substr(0, slash + 1);
+    const std::string object = "--report " + printable(report);
+    if (::access(directory.c_str(), W_OK | X_OK) < 0) {
+        throw SystemError(errno, "write to its directory", object);
+    }
+    struct stat there {};
+    if (::stat(report.c_str(), &there) == 0 && S_ISDIR(there.st_mode)) {
+        throw SystemError(EISDIR, "write", object);
+    }
+}
+
 /// What cannot be taken back at the end is refused at the beginning.
 void require_writable(const BuildContext& context) {
     const BuildSpec& build = context.invocation.build;
     if (!build.check && !build.outputs.empty() && ::access(context.workspace_path.c_str(), W_OK) < 0) {
         throw SystemError(errno, "put outputs into", "workspace " + printable(context.workspace_path),
                           "--check builds without touching the workspace");
+    }
+    if (!build.report.empty()) {
+        require_place_of_report(build.report);
+    }
+    if (!build.keep_failed.empty()) {
+        require_place_to_save(build.keep_failed, context.workspace_path);
     }
 }
 
@@ -88,6 +110,9 @@ std::string epoch_of_git(const BuildContext& context, SignalSource& signals) {
     check(::lseek(output.get(), 0, SEEK_SET), "read", "the time of the last commit");
     const std::string text = read_all(output.get(), "the time of the last commit");
     const auto seconds = parse_number(trim(text));
+    if (asks_to_end(status - 128)) {
+        throw Interrupted{status - 128};
+    }
     if (status != 0 || !seconds) {
         throw UsageError("--epoch git", "git tells no time of a last commit",
                          "the workspace must be a repository with a commit, and the image must have git");
@@ -159,6 +184,7 @@ int run_build(const Invocation& invocation, const Environment& caller) {
         log.note("the build has a network, so it is not hermetic");
     }
     SignalSource signals = forwarded_signals();
+    context.checkpoint = [&signals] { signals.checkpoint(); };
     context.epoch = find_epoch(context, signals);
     // From here on both worlds of a check are given the same.
     return invocation.build.check ? check_build(context, signals) : build_once(context, signals);

@@ -58,8 +58,9 @@ std::string find_other_locale(const BuildContext& context) {
 }
 
 /// The second build begins at another second than the first, and is never in the same one.
-void wait_for_another_second(std::time_t first) {
+void wait_for_another_second(std::time_t first, const Checkpoint& checkpoint) {
     while (now() <= first) {
+        checkpoint();
         const timespec pause{0, 50'000'000};
         (void)::nanosleep(&pause, nullptr);
     }
@@ -108,8 +109,8 @@ class Check {
             }
             const UniqueFd upper = open_upper(finished);
             build.upper = upper.get();
-            const BuiltTree tree{upper.get(), context_.workspace.get()};
-            build.outputs = sort_and_check(context_, tree, patterns_).outputs;
+            const BuiltTree tree{upper.get(), context_.workspace.get(), context_.shown, context_.checkpoint};
+            build.outputs = sort_and_check(tree, patterns_).outputs;
             std::sort(build.outputs.begin(), build.outputs.end(),
                       [](const Change& a, const Change& b) { return a.path < b.path; });
             return then();
@@ -122,17 +123,17 @@ class Check {
         second_.world = varied_world(build().place, build().variations, locale);
         std::optional<ReversedTree> reversed;
         if (second_.world.reversed_order) {
-            reversed.emplace(context_.workspace_path, context_.shown);
+            reversed.emplace(context_.workspace_path, context_.shown, context_.checkpoint);
         }
         if (varies(Variation::time)) {
-            wait_for_another_second(first_.end);
+            wait_for_another_second(first_.end, context_.checkpoint);
         }
         bool compared = false;
         const int status = build_in(second_, reversed ? reversed->path() : "", [&] {
             compared = true;
-            return compare(locale, reversed && reversed->is_reversed());
+            return compare(locale, reversed ? reversed->failure() : "");
         });
-        if (!compared && status != 0) {
+        if (!compared && status != 0 && !asks_to_end(status - 128)) {
             throw UsageError(
                 "--check", "the second build failed, with status " + std::to_string(status),
                 "it differs in " + name_of_varied(build().variations) + ": --vary takes only some of them");
@@ -140,8 +141,9 @@ class Check {
         return status;
     }
 
-    int compare(const std::string& locale, bool reversed) const {
-        const std::vector<Difference> differences = compare_builds(first_, second_);
+    /// @param unordered why directories could not be read in another order; empty where they were
+    int compare(const std::string& locale, const std::string& unordered) const {
+        const std::vector<Difference> differences = compare_builds(first_, second_, context_.checkpoint);
         std::string text;
         for (const Difference& difference : differences) {
             text += (text.empty() ? "" : "\n") + printable(difference.path) + ": " + difference.what +
@@ -153,17 +155,17 @@ class Check {
         }
         context_.log.result(text);
         if (differences.empty()) {
-            tell_what_was_not_varied(locale, reversed);
+            tell_what_was_not_varied(locale, unordered);
         }
         return differences.empty() ? 0 : 1;
     }
 
-    void tell_what_was_not_varied(const std::string& locale, bool reversed) const {
+    void tell_what_was_not_varied(const std::string& locale, const std::string& unordered) const {
         if (varies(Variation::locale) && locale.empty()) {
             context_.log.note("locale: there are only C and POSIX to vary between, which sort alike");
         }
-        if (varies(Variation::order) && !reversed) {
-            context_.log.note("order: no file system is at hand on which directories can be read otherwise");
+        if (!unordered.empty()) {
+            context_.log.note("order: " + unordered);
         }
         if (varies(Variation::processors) && first_.processors == 1) {
             context_.log.note("processors: this host has one only");

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -113,17 +114,19 @@ std::vector<ReportedOutput> reported(const BuiltTree& tree, const std::vector<Ch
 
 UniqueFd open_upper(const FinishedRun& run) {
     if (run.upper.empty()) {
-        return UniqueFd{
+        UniqueFd upper{
             check(::fcntl(run.upper_on_tmpfs.get(), F_DUPFD_CLOEXEC, 3), "open", "what was built")};
+        check(::fchmod(upper.get(), S_IRWXU), "open", "what was built");
+        return upper;
     }
+    check(::chmod(run.upper.c_str(), S_IRWXU), "open", run.upper);
     return UniqueFd{
         check(::open(run.upper.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), "open", run.upper)};
 }
 
-SortedChanges sort_and_check(const BuildContext& context, const BuiltTree& tree,
-                             const std::vector<PathPattern>& patterns) {
-    std::vector<Change> changes = read_changes(tree.upper, tree.workspace);
-    require_outputs(tree, patterns, changes, context.shown.inputs);
+SortedChanges sort_and_check(const BuiltTree& tree, const std::vector<PathPattern>& patterns) {
+    std::vector<Change> changes = read_changes(tree);
+    require_outputs(tree, patterns, changes);
     SortedChanges sorted = sort_changes(std::move(changes), patterns);
     refuse_unsafe(tree, sorted.outputs);
     return sorted;
@@ -165,33 +168,45 @@ int BuildFinish::take(const FinishedRun& run) {
     report_.elapsed = duration_cast<microseconds>(std::chrono::steady_clock::now() - begin_);
     take_usage(report_);
     const UniqueFd upper = open_upper(run);
-    const BuiltTree tree{upper.get(), context_.workspace.get()};
+    const BuiltTree tree{upper.get(), context_.workspace.get(), context_.shown, context_.checkpoint};
     report_.exit_status = run.status;
     collect_reads();
     if (!report_.undeclared_reads.empty()) {
         context_.log.note("looked for, and hidden, for no --input names it: " +
                           listed(report_.undeclared_reads));
     }
+    if (run.status != 0) {
+        tell_failure(tree);
+        print_suggestions();
+        return run.status;
+    }
     try {
-        if (run.status == 0) {
-            take_success(tree);
-        }
+        take_success(tree);
     } catch (const Error& error) {
         report_.error = error.what();
-        write_report();
-        keep_failed(tree);
+        tell_failure(tree);
         throw;
     }
     write_report();
     print_suggestions();
-    if (run.status != 0) {
-        keep_failed(tree);
-    }
-    return run.status;
+    return 0;
+}
+
+/// What goes wrong here must not stand in place of why the build failed.
+void BuildFinish::tell_failure(const BuiltTree& tree) const {
+    const auto attempt = [this](const auto& step) {
+        try {
+            step();
+        } catch (const Error& error) {
+            context_.log.note(error.what());
+        }
+    };
+    attempt([this] { write_report(); });
+    attempt([&] { keep_failed(tree); });
 }
 
 void BuildFinish::take_success(const BuiltTree& tree) {
-    const SortedChanges changes = sort_and_check(context_, tree, patterns_);
+    const SortedChanges changes = sort_and_check(tree, patterns_);
     report_.undeclared_writes = paths_of(changes.undeclared);
     if (!changes.undeclared.empty() && context_.invocation.build.strict) {
         throw UsageError("--strict",
@@ -264,7 +279,7 @@ void BuildFinish::keep_failed(const BuiltTree& tree) const {
     if (directory.empty()) {
         return;
     }
-    save_tree(tree, context_.workspace_path, context_.shown.inputs, directory);
+    save_tree(tree, context_.workspace_path, directory);
     context_.log.note("the tree of the failed build is in " + printable(directory));
 }
 

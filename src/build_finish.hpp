@@ -15,13 +15,12 @@
 
 namespace sandbox {
 
-/// A finished run's upper directory, open.
+/// A finished run's upper directory, open, and such that its owner may do all with it.
 UniqueFd open_upper(const FinishedRun& run);
 
 /// From a run that succeeded to outputs that may leave it. Throws Error where an output is missing, or must
 /// not leave.
-SortedChanges sort_and_check(const BuildContext& context, const BuiltTree& tree,
-                             const std::vector<PathPattern>& patterns);
+SortedChanges sort_and_check(const BuiltTree& tree, const std::vector<PathPattern>& patterns);
 
 /// One build, from before it starts to its status.
 class BuildFinish {
@@ -42,6 +41,7 @@ class BuildFinish {
 
   private:
     void take_success(const BuiltTree& tree);
+    void tell_failure(const BuiltTree& tree) const;
     void collect_reads();
     void write_report() const;
     void print_suggestions() const;

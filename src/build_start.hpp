@@ -34,6 +34,7 @@ struct BuildContext {
     std::string start_directory = {}; ///< of the command, relative to the workspace
     ShownPart shown = {};             ///< what is seen of it
     std::string epoch = {};           ///< SOURCE_DATE_EPOCH
+    Checkpoint checkpoint = [] {};    ///< of what is done before and after a run
 };
 
 /// What one run is beyond its world.

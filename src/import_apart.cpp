@@ -8,6 +8,7 @@
 #include "base/error.hpp"
 #include "base/files.hpp"
 #include "base/process.hpp"
+#include "base/signals.hpp"
 #include "base/text.hpp"
 
 namespace sandbox {

@@ -11,6 +11,7 @@
 
 #include "base/error.hpp"
 #include "base/files.hpp"
+#include "base/signals.hpp"
 #include "base/text.hpp"
 #include "build.hpp"
 #include "cli/cli.hpp"

@@ -2,7 +2,6 @@
 // Hashes by libcrypto.
 #include "aid/hashes.hpp"
 
-#include <fcntl.h>
 #include <openssl/evp.h>
 #include <unistd.h>
 
@@ -10,8 +9,8 @@
 #include <vector>
 
 #include "base/error.hpp"
-#include "base/text.hpp"
 #include "base/unique_fd.hpp"
+#include "linux/own_file.hpp"
 
 namespace sandbox::aid {
 
@@ -52,8 +51,7 @@ std::string hash_files(int directory, const std::string& names) {
     for (std::size_t begin = 0; begin < names.size();) {
         const std::string name = names.c_str() + begin;
         begin += name.size() + 1;
-        const UniqueFd file{check(
-            ::openat(directory, name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC), "hash", name)};
+        const UniqueFd file = open_own_file(directory, name);
         lines += hash_file(context.get(), file.get(), buffer) + "\n";
     }
     return lines;

@@ -50,6 +50,10 @@ std::optional<int> signal_number(std::string_view text) {
     return std::nullopt;
 }
 
+bool asks_to_end(int signal) {
+    return signal == SIGINT || signal == SIGTERM || signal == SIGHUP || signal == SIGQUIT;
+}
+
 SignalSource::SignalSource(std::initializer_list<int> signals) : SignalSource(set_of(signals)) {}
 
 SignalSource::SignalSource(const sigset_t& set) {
@@ -67,6 +71,15 @@ std::optional<signalfd_siginfo> SignalSource::take() {
         return std::nullopt;
     }
     return info;
+}
+
+void SignalSource::checkpoint() {
+    while (const auto signal = take()) {
+        const int number = static_cast<int>(signal->ssi_signo);
+        if (asks_to_end(number)) {
+            throw Interrupted{number};
+        }
+    }
 }
 
 } // namespace sandbox

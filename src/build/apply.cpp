@@ -9,12 +9,13 @@
 
 #include <cerrno>
 #include <cstring>
-#include <set>
+#include <optional>
 
 #include "base/error.hpp"
 #include "base/text.hpp"
 #include "build/copy_file.hpp"
 #include "build/directory.hpp"
+#include "linux/own_file.hpp"
 #include "linux/tree.hpp"
 
 namespace sandbox {
@@ -34,6 +35,15 @@ void remove_overlay_marks(int file) {
     }
 }
 
+/// A directory that gets its mode, and where it is new its times, when all is in it.
+struct UnfinishedDirectory {
+    std::string path;
+    mode_t mode;
+    timespec times[2]; ///< as utimensat(2) takes them
+};
+
+constexpr timespec as_it_is{0, UTIME_OMIT};
+
 /// A directory on both sides, opened once for all that lies in it.
 struct OpenPair {
     std::string path;
@@ -48,13 +58,14 @@ class Applier {
     void apply(const std::vector<Change>& outputs) {
         for (std::size_t i = 0; i < outputs.size(); ++i) {
             const Change& output = outputs[i];
+            tree_.checkpoint();
             enter(parent_of(output.path));
             switch (output.kind) {
                 case ChangeKind::directory:
                     i = apply_directory(outputs, i);
                     break;
                 case ChangeKind::removed:
-                    remove_tree(here_.target.get(), name_of(output.path));
+                    remove_shown(here_.target.get(), output.path);
                     break;
                 case ChangeKind::file:
                 case ChangeKind::symlink:
@@ -64,9 +75,9 @@ class Applier {
                     break; // refused before
             }
         }
-        // Last, because what was put into them has changed their times.
-        for (auto path = made_.rbegin(); path != made_.rend(); ++path) {
-            finish_directory(*path);
+        // Last: what was put into them has changed their times, and could not be put into all modes.
+        for (auto directory = unfinished_.rbegin(); directory != unfinished_.rend(); ++directory) {
+            finish(*directory);
         }
     }
 
@@ -81,7 +92,7 @@ class Applier {
         UniqueFd target = open_below_if_exists(tree_.workspace, path);
         if (!target.valid() && errno == ENOENT) {
             enter(parent_of(path));
-            make_directory(path);
+            make_directory(path, std::nullopt);
             target = open_below_if_exists(tree_.workspace, path);
         }
         if (!target.valid()) {
@@ -90,24 +101,28 @@ class Applier {
         here_ = {path, open_below(tree_.upper, path), std::move(target)};
     }
 
-    /// In the directory that was entered.
-    void make_directory(const std::string& path) {
+    /// In the directory that was entered. @param mode nothing: as in the upper
+    void make_directory(const std::string& path, std::optional<mode_t> mode) {
         const std::string name = name_of(path);
-        if (::mkdirat(here_.target.get(), name.c_str(), 0700) == 0) {
-            made_.push_back(path);
-            return;
-        }
         struct stat there {};
-        const bool exists =
-            errno == EEXIST && ::fstatat(here_.target.get(), name.c_str(), &there, AT_SYMLINK_NOFOLLOW) == 0;
-        if (exists && S_ISDIR(there.st_mode)) {
-            return;
+        if (::mkdirat(here_.target.get(), name.c_str(), 0700) < 0) {
+            const bool exists = errno == EEXIST &&
+                                ::fstatat(here_.target.get(), name.c_str(), &there, AT_SYMLINK_NOFOLLOW) == 0;
+            if (exists && S_ISDIR(there.st_mode)) {
+                if (mode) {
+                    unfinished_.push_back({path, *mode, {as_it_is, as_it_is}});
+                }
+                return;
+            }
+            if (!exists || ::unlinkat(here_.target.get(), name.c_str(), 0) < 0 ||
+                ::mkdirat(here_.target.get(), name.c_str(), 0700) < 0) {
+                throw_errno(errno, "make the directory", printable(path));
+            }
         }
-        if (!exists || ::unlinkat(here_.target.get(), name.c_str(), 0) < 0 ||
-            ::mkdirat(here_.target.get(), name.c_str(), 0700) < 0) {
-            throw_errno(errno, "make the directory", printable(path));
-        }
-        made_.push_back(path);
+        struct stat built {};
+        check(::fstatat(here_.upper.get(), name.c_str(), &built, AT_SYMLINK_NOFOLLOW), "look at",
+              printable(path));
+        unfinished_.push_back({path, mode.value_or(built.st_mode & 07777U), {built.st_atim, built.st_mtim}});
     }
 
     /// @return the index of the last output that is done with
@@ -120,14 +135,9 @@ class Applier {
         if (!output.was_there && move_whole(outputs, index, last)) {
             return last;
         }
-        make_directory(output.path);
+        make_directory(output.path, output.mode);
         if (output.hides_lower && output.was_there) {
             remove_hidden(output.path);
-        }
-        if (output.was_there && !output.hides_lower) {
-            const std::string name = name_of(output.path);
-            check(::fchmodat(here_.target.get(), name.c_str(), output.mode & ~set_id_bits, 0),
-                  "set the mode of", printable(output.path));
         }
         return index;
     }
@@ -142,8 +152,17 @@ class Applier {
             prepare(outputs[i]);
         }
         const std::string name = name_of(path);
-        return ::renameat2(here_.upper.get(), name.c_str(), here_.target.get(), name.c_str(),
-                           RENAME_NOREPLACE) == 0;
+        if (::renameat2(here_.upper.get(), name.c_str(), here_.target.get(), name.c_str(), RENAME_NOREPLACE) <
+            0) {
+            return false;
+        }
+        for (std::size_t i = first; i <= last; ++i) {
+            // read_changes() has lent these a mode.
+            if (outputs[i].kind == ChangeKind::directory && (outputs[i].mode & S_IRWXU) != S_IRWXU) {
+                unfinished_.push_back({outputs[i].path, outputs[i].mode, {as_it_is, as_it_is}});
+            }
+        }
+        return true;
     }
 
     /// How many entries there are below a directory of the upper.
@@ -166,7 +185,10 @@ class Applier {
         if (output.kind != ChangeKind::file && output.kind != ChangeKind::directory) {
             return;
         }
-        const UniqueFd file = open_upper(output);
+        const UniqueFd file =
+            output.kind == ChangeKind::file
+                ? open_own_file(open_below(tree_.upper, parent_of(output.path)).get(), name_of(output.path))
+                : open_below(tree_.upper, output.path);
         remove_overlay_marks(file.get());
         // A directory's set-group-ID bit only says whose group new files in it have.
         if (output.kind == ChangeKind::file && (output.mode & set_id_bits) != 0) {
@@ -174,21 +196,6 @@ class Applier {
                   printable(output.path));
             result_.without_set_id.push_back(output.path);
         }
-    }
-
-    /// For its attributes: whatever its mode, its owner is who calls.
-    UniqueFd open_upper(const Change& output) {
-        const UniqueFd parent = open_below(tree_.upper, parent_of(output.path));
-        const std::string name = name_of(output.path);
-        constexpr int flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
-        int file = ::openat(parent.get(), name.c_str(), flags);
-        if (file < 0 && errno == EACCES) {
-            check(::fchmodat(parent.get(), name.c_str(), output.mode | S_IRUSR, 0), "open",
-                  printable(output.path));
-            file = ::openat(parent.get(), name.c_str(), flags);
-            (void)!::fchmodat(parent.get(), name.c_str(), output.mode, 0); // for as long as it is open
-        }
-        return UniqueFd{check(file, "open", printable(output.path))};
     }
 
     void apply_file(const Change& output) {
@@ -202,11 +209,11 @@ class Applier {
             copy_symlink(here_.upper.get(), here_.target.get(), name, output.path);
             return;
         }
-        const UniqueFd file = open_upper(output);
+        const UniqueFd file = open_own_file(here_.upper.get(), name);
         if (links_.place_again(output, tree_.workspace, here_.target.get())) {
             return;
         }
-        copy_file(file.get(), here_.target.get(), name, output.path);
+        copy_file(file.get(), here_.target.get(), name, output.path, tree_.checkpoint);
         links_.remember(output);
     }
 
@@ -222,7 +229,7 @@ class Applier {
             if (cleared || errno != EISDIR) {
                 throw_errno(errno, "put into the workspace", printable(path));
             }
-            remove_tree(here_.target.get(), name); // a directory that the build made a file of
+            remove_shown(here_.target.get(), path); // a directory that the build made a file of
         }
     }
 
@@ -233,25 +240,45 @@ class Applier {
         for (const std::string& name : names_in(target.get(), path)) {
             struct stat status {};
             if (::fstatat(upper.get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) < 0) {
-                remove_tree(target.get(), name);
+                remove_shown(target.get(), joined(path, name));
             }
         }
     }
 
-    void finish_directory(const std::string& path) {
-        const UniqueFd upper = open_below(tree_.upper, path);
-        const UniqueFd target = open_below(tree_.workspace, path);
-        struct stat status {};
-        check(::fstat(upper.get(), &status), "look at", printable(path));
-        const timespec times[] = {status.st_atim, status.st_mtim};
-        check(::fchmod(target.get(), status.st_mode & 07777U & ~static_cast<mode_t>(S_ISUID)),
-              "set the mode of", printable(path));
-        check(::futimens(target.get(), times), "set the times of", printable(path));
+    /// Removes what the workspace has at the path, as far as the build saw it: a directory that holds more
+    /// stays. @param parent an open directory, in which it lies
+    void remove_shown(int parent, const std::string& path) {
+        const std::string name = name_of(path);
+        if (tree_.shown.shows_whole(path)) {
+            remove_tree(parent, name);
+            return;
+        }
+        const UniqueFd directory{
+            ::openat(parent, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)};
+        if (!directory.valid() || !tree_.shown.shows(path, true)) {
+            return;
+        }
+        for (const std::string& inner : names_in(directory.get(), path)) {
+            remove_shown(directory.get(), joined(path, inner));
+        }
+        if (::unlinkat(parent, name.c_str(), AT_REMOVEDIR) < 0 && errno != ENOTEMPTY && errno != EEXIST) {
+            throw_errno(errno, "remove", printable(path));
+        }
+    }
+
+    void finish(const UnfinishedDirectory& directory) {
+        const UniqueFd parent = open_below(tree_.workspace, parent_of(directory.path));
+        const std::string name = name_of(directory.path);
+        // The set-group-ID bit only says whose group new files in it have.
+        check(::fchmodat(parent.get(), name.c_str(), directory.mode & ~static_cast<mode_t>(S_ISUID), 0),
+              "set the mode of", printable(directory.path));
+        check(::utimensat(parent.get(), name.c_str(), directory.times, AT_SYMLINK_NOFOLLOW),
+              "set the times of", printable(directory.path));
     }
 
     const BuiltTree& tree_;
     OpenPair here_;
-    std::vector<std::string> made_;
+    std::vector<UnfinishedDirectory> unfinished_; ///< each behind those above it
     CopiedLinks links_;
     AppliedChanges result_;
 };

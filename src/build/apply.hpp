@@ -15,7 +15,8 @@ struct AppliedChanges {
 };
 
 /// Moves the outputs (rename(2)), with the modes and times that the build gave them; where they lie on
-/// another file system they are copied beside their place and renamed. What the build removed is removed.
+/// another file system they are copied beside their place and renamed. What the build removed is removed;
+/// what it was not shown is not, whatever it did.
 /// Set-id bits are taken away: a stranger's program would be yours to whoever runs it. Throws SystemError
 /// naming the output; those before it have been put in place then, those behind it not.
 AppliedChanges apply_outputs(const BuiltTree& tree, const std::vector<Change>& outputs);

@@ -9,6 +9,9 @@
 #include <string>
 #include <vector>
 
+#include "base/signals.hpp"
+#include "build/inputs.hpp"
+
 namespace sandbox {
 
 enum class ChangeKind {
@@ -26,14 +29,22 @@ struct Change {
     std::uint64_t size = 0;
     std::uint64_t inode = 0;
     std::uint64_t other_names = 0; ///< file: names that it has outside of the upper directory
-    bool was_there = false;        ///< directory: the workspace has one there too
+    bool was_there = false;        ///< directory: the build was shown one of the workspace there
     bool hides_lower = false;      ///< directory: nothing that the workspace has in it is left
+};
+
+/// Where a build's files lie, and what they are called.
+struct BuiltTree {
+    int upper;              ///< an open directory: what the build wrote
+    int workspace;          ///< an open directory: what it was given
+    const ShownPart& shown; ///< what of that it saw: the rest is as if it were not there
+    const Checkpoint& checkpoint;
 };
 
 /// Every change, each directory before what it holds, names sorted by their bytes. Of files that were opened
 /// to be written but are as they were, and of directories that only hold changes, nothing is said, but for a
-/// directory's changed mode.
-/// @param upper, workspace open directories
-std::vector<Change> read_changes(int upper, int workspace);
+/// directory's changed mode. Directories of the upper that their owner may not read or write are made such
+/// that he may: it is thrown away, and the modes are told.
+std::vector<Change> read_changes(const BuiltTree& tree);
 
 } // namespace sandbox

@@ -2,17 +2,13 @@
 // Two lists of outputs side by side.
 #include "build/compare.hpp"
 
-#include <fcntl.h>
-#include <limits.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cstdio>
 
-#include "base/error.hpp"
-#include "base/text.hpp"
 #include "build/betrayal.hpp"
 #include "build/directory.hpp"
+#include "build/file_content.hpp"
+#include "linux/own_file.hpp"
 
 namespace sandbox {
 
@@ -21,40 +17,11 @@ namespace {
 constexpr std::size_t window = 256; ///< bytes on each side of a difference that are looked at
 
 UniqueFd open_output(const ComparedBuild& build, const std::string& path) {
-    const UniqueFd parent = open_below(build.upper, parent_of(path));
-    return UniqueFd{check(::openat(parent.get(), name_of(path).c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC),
-                          "open", printable(path))};
+    return open_own_file(open_below(build.upper, parent_of(path)).get(), name_of(path));
 }
 
 std::string link_of(const ComparedBuild& build, const std::string& path) {
-    const UniqueFd parent = open_below(build.upper, parent_of(path));
-    char link[PATH_MAX];
-    const ssize_t length =
-        check(::readlinkat(parent.get(), name_of(path).c_str(), link, sizeof link), "read", printable(path));
-    return {link, static_cast<std::size_t>(length)};
-}
-
-std::string read_at(const UniqueFd& file, std::uint64_t offset, std::size_t size) {
-    std::string bytes(size, '\0');
-    const ssize_t got = ::pread(file.get(), bytes.data(), size, static_cast<off_t>(offset));
-    bytes.resize(static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
-    return bytes;
-}
-
-/// The first offset at which two files differ; nothing where they are the same.
-std::optional<std::uint64_t> first_difference(const UniqueFd& a, const UniqueFd& b) {
-    constexpr std::size_t block = 1 << 16;
-    for (std::uint64_t offset = 0;; offset += block) {
-        const std::string one = read_at(a, offset, block);
-        const std::string two = read_at(b, offset, block);
-        const auto [left, right] = std::mismatch(one.begin(), one.end(), two.begin(), two.end());
-        if (left != one.end() || right != two.end()) {
-            return offset + static_cast<std::uint64_t>(left - one.begin());
-        }
-        if (one.size() < block) {
-            return std::nullopt;
-        }
-    }
+    return link_at(open_below(build.upper, parent_of(path)).get(), name_of(path), path);
 }
 
 const char* kind_name(ChangeKind kind) {
@@ -81,8 +48,8 @@ std::string octal(mode_t mode) {
 
 class Comparison {
   public:
-    Comparison(const ComparedBuild& first, const ComparedBuild& second)
-        : first_(first), second_(second), betrayal_(first, second) {}
+    Comparison(const ComparedBuild& first, const ComparedBuild& second, const Checkpoint& checkpoint)
+        : first_(first), second_(second), checkpoint_(checkpoint), betrayal_(first, second) {}
 
     std::vector<Difference> run() {
         auto one = first_.outputs.begin();
@@ -138,28 +105,34 @@ class Comparison {
     void compare_files(const std::string& path) {
         const UniqueFd a = open_output(first_, path);
         const UniqueFd b = open_output(second_, path);
-        const auto offset = first_difference(a, b);
+        const auto offset = first_difference(a.get(), b.get(), path, checkpoint_);
         if (!offset) {
             return;
         }
         constexpr std::size_t most = 1 << 20; // of a list whose order is looked at
         const std::uint64_t begin = *offset - std::min<std::uint64_t>(*offset, window);
-        const ContentDifference content{read_at(a, begin, 2 * window), read_at(b, begin, 2 * window),
-                                        static_cast<std::size_t>(*offset - begin), read_at(a, 0, most),
-                                        read_at(b, 0, most)};
+        const auto both_at = [&](std::uint64_t at, std::size_t size) {
+            return std::pair{read_at(a.get(), at, size, path), read_at(b.get(), at, size, path)};
+        };
+        const auto [left, right] = both_at(begin, 2 * window);
+        const auto [left_begin, right_begin] = both_at(0, most);
+        const ContentDifference content{left, right, static_cast<std::size_t>(*offset - begin), left_begin,
+                                        right_begin};
         add(path, "differs from byte " + std::to_string(*offset) + " on", betrayal_.of_content(content));
     }
 
     const ComparedBuild& first_;
     const ComparedBuild& second_;
+    const Checkpoint& checkpoint_;
     Betrayal betrayal_;
     std::vector<Difference> differences_;
 };
 
 } // namespace
 
-std::vector<Difference> compare_builds(const ComparedBuild& first, const ComparedBuild& second) {
-    return Comparison{first, second}.run();
+std::vector<Difference> compare_builds(const ComparedBuild& first, const ComparedBuild& second,
+                                       const Checkpoint& checkpoint) {
+    return Comparison{first, second, checkpoint}.run();
 }
 
 } // namespace sandbox

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/signals.hpp"
 #include "build/changes.hpp"
 #include "build/world.hpp"
 
@@ -30,6 +31,7 @@ struct Difference {
 };
 
 /// In the order of paths.
-std::vector<Difference> compare_builds(const ComparedBuild& first, const ComparedBuild& second);
+std::vector<Difference> compare_builds(const ComparedBuild& first, const ComparedBuild& second,
+                                       const Checkpoint& checkpoint);
 
 } // namespace sandbox

@@ -10,6 +10,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <vector>
@@ -18,6 +19,7 @@
 #include "base/text.hpp"
 #include "base/unique_fd.hpp"
 #include "build/directory.hpp"
+#include "build/file_content.hpp"
 #include "linux/tree.hpp"
 
 namespace sandbox {
@@ -46,34 +48,58 @@ void rename_into_place(int directory, const std::string& temporary, const std::s
     throw_errno(code, "put into the workspace", printable(path));
 }
 
-void copy_content(int source, int target, std::uint64_t size, const std::string& path) {
+/// Bytes [begin, end).
+void copy_range(int source, int target, std::int64_t begin, std::int64_t end, const std::string& path,
+                const Checkpoint& checkpoint) {
+    constexpr std::int64_t step = 16 << 20;
+    std::vector<char> buffer;
+    while (begin < end) {
+        checkpoint();
+        const auto size = static_cast<std::size_t>(std::min(step, end - begin));
+        loff_t from = begin;
+        loff_t to = begin;
+        ssize_t copied = -1;
+        if (buffer.empty()) {
+            copied = ::copy_file_range(source, &from, target, &to, size, 0);
+            if (copied < 0 && (errno == EXDEV || errno == EINVAL || errno == EOPNOTSUPP)) {
+                buffer.resize(1 << 17); // not between these two. copy_file_range(2)
+                continue;
+            }
+        } else {
+            copied = ::pread(source, buffer.data(), std::min(buffer.size(), size), begin);
+            if (copied > 0) {
+                copied = ::pwrite(target, buffer.data(), static_cast<std::size_t>(copied), begin);
+            }
+        }
+        if (check(copied, "copy", printable(path)) == 0) {
+            return; // shorter than it was
+        }
+        begin += copied;
+    }
+}
+
+void copy_content(int source, int target, const struct stat& status, const std::string& path,
+                  const Checkpoint& checkpoint) {
     if (::ioctl(target, FICLONE, source) == 0) {
         return;
     }
-    std::uint64_t done = 0;
-    while (done < size) {
-        const ssize_t copied = ::copy_file_range(source, nullptr, target, nullptr, size - done, 0);
-        if (copied < 0 && (errno == EXDEV || errno == EINVAL || errno == EOPNOTSUPP) && done == 0) {
-            break; // not between these two: copy_file_range(2)
-        }
-        check(copied, "copy", printable(path));
-        if (copied == 0) {
-            break;
-        }
-        done += static_cast<std::uint64_t>(copied);
+    constexpr std::int64_t block = 512; // of st_blocks. stat(3type)
+    const std::int64_t size = status.st_size;
+    if (status.st_blocks * block >= size) {
+        copy_range(source, target, 0, size, path, checkpoint);
+        return;
     }
-    std::vector<char> buffer(done < size ? 1 << 17 : 0);
-    while (done < size) {
-        const ssize_t got = check(::read(source, buffer.data(), buffer.size()), "read", printable(path));
-        if (got == 0) {
-            break;
+    for (std::int64_t at = 0; at < size;) {
+        const std::int64_t data = ::lseek(source, at, SEEK_DATA);
+        if (data < 0 && errno == ENXIO) {
+            break; // a hole up to the end
         }
-        for (ssize_t put = 0; put < got;) {
-            put += check(::write(target, buffer.data() + put, static_cast<std::size_t>(got - put)), "write",
-                         printable(path));
-        }
-        done += static_cast<std::uint64_t>(got);
+        const std::int64_t begin = data < 0 ? at : data; // EINVAL: this file system tells no holes
+        const std::int64_t hole = data < 0 ? size : ::lseek(source, begin, SEEK_HOLE);
+        at = check(hole, "copy", printable(path));
+        copy_range(source, target, begin, at, path, checkpoint);
     }
+    check(::ftruncate(target, size), "copy", printable(path));
 }
 
 /// Where the file system takes them: one without user.* attributes has none of its own either.
@@ -91,7 +117,8 @@ void copy_attributes(int source, int target) {
 
 } // namespace
 
-void copy_file(int source, int directory, const std::string& name, const std::string& path) {
+void copy_file(int source, int directory, const std::string& name, const std::string& path,
+               const Checkpoint& checkpoint) {
     struct stat status {};
     check(::fstat(source, &status), "look at", printable(path));
     UniqueFd target{::openat(directory, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600)};
@@ -104,11 +131,11 @@ void copy_file(int source, int directory, const std::string& name, const std::st
     }
     const timespec times[] = {status.st_atim, status.st_mtim};
     try {
-        copy_content(source, target.get(), static_cast<std::uint64_t>(status.st_size), path);
+        copy_content(source, target.get(), status, path, checkpoint);
         copy_attributes(source, target.get());
         check(::fchmod(target.get(), status.st_mode & 0777U), "set the mode of", printable(path));
         check(::futimens(target.get(), times), "set the times of", printable(path));
-    } catch (const Error&) {
+    } catch (...) { // Error, or Interrupted
         if (named) {
             (void)::unlinkat(directory, temporary.c_str(), 0);
         }
@@ -127,13 +154,10 @@ void copy_file(int source, int directory, const std::string& name, const std::st
 }
 
 void copy_symlink(int source_directory, int directory, const std::string& name, const std::string& path) {
-    char link[PATH_MAX];
-    const ssize_t length =
-        check(::readlinkat(source_directory, name.c_str(), link, sizeof link - 1), "read", printable(path));
-    link[length] = '\0';
+    const std::string link = link_at(source_directory, name, path);
     const std::string temporary = temporary_name(name);
     (void)::unlinkat(directory, temporary.c_str(), 0);
-    check(::symlinkat(link, directory, temporary.c_str()), "put into the workspace", printable(path));
+    check(::symlinkat(link.c_str(), directory, temporary.c_str()), "put into the workspace", printable(path));
     rename_into_place(directory, temporary, name, path);
 }
 

@@ -6,14 +6,16 @@
 #include <map>
 #include <string>
 
+#include "base/signals.hpp"
 #include "build/changes.hpp"
 
 namespace sandbox {
 
-/// Copies content (sharing blocks where the file system can), mode, times and user.* attributes into a file
-/// without a name, and gives it one when it is complete. open(2), "O_TMPFILE".
+/// Copies content (sharing blocks where the file system can, and leaving holes as holes), mode, times and
+/// user.* attributes into a file without a name, and gives it one when it is complete. open(2), "O_TMPFILE".
 /// @param path for messages
-void copy_file(int source, int directory, const std::string& name, const std::string& path);
+void copy_file(int source, int directory, const std::string& name, const std::string& path,
+               const Checkpoint& checkpoint);
 
 /// The same for a symbolic link `name` of both directories.
 void copy_symlink(int source_directory, int directory, const std::string& name, const std::string& path);

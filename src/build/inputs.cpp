@@ -131,6 +131,18 @@ bool ShownPart::is_shown_directory(const std::string& path) const {
     return any_below(inputs, path) || std::binary_search(directories.begin(), directories.end(), path);
 }
 
+bool ShownPart::shows_whole(const std::string& path) const {
+    std::string at = path;
+    while (!at.empty() && !is_input(at)) {
+        at = parent_of(at);
+    }
+    return inputs.empty() || !at.empty();
+}
+
+bool ShownPart::shows(const std::string& path, bool is_directory) const {
+    return shows_whole(path) || (is_directory && is_shown_directory(path));
+}
+
 std::vector<HiddenEntry> hidden_by(int workspace, const ShownPart& shown) {
     std::vector<HiddenEntry> hidden;
     if (!shown.inputs.empty()) {

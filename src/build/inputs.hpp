@@ -30,6 +30,10 @@ struct ShownPart {
     [[nodiscard]] bool is_input(const std::string& path) const;
     /// Whether the directory is seen, though not as an input: it holds one, or is one of `directories`.
     [[nodiscard]] bool is_shown_directory(const std::string& path) const;
+    /// Whether the path is seen, and all that may lie below it.
+    [[nodiscard]] bool shows_whole(const std::string& path) const;
+    /// Whether what the workspace has at the path is seen.
+    [[nodiscard]] bool shows(const std::string& path, bool is_directory) const;
 };
 
 /// What an overlay has to hide so that nothing else is seen.

@@ -3,18 +3,17 @@
 #include "build/outputs.hpp"
 
 #include <fcntl.h>
-#include <limits.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <deque>
+#include <optional>
 #include <set>
 
 #include "base/error.hpp"
 #include "base/text.hpp"
 #include "build/directory.hpp"
-#include "build/inputs.hpp"
+#include "build/file_content.hpp"
 
 namespace sandbox {
 
@@ -32,16 +31,24 @@ bool survives(const std::vector<Change>& changes, const std::string& path) {
     });
 }
 
-bool was_shown(const std::vector<std::string>& inputs, const std::string& path) {
-    return inputs.empty() || std::any_of(inputs.begin(), inputs.end(), [&](const std::string& input) {
-               return path == input || path.starts_with(input + "/") || input.starts_with(path + "/");
-           });
+/// Whether the workspace has a directory there with anything in it that was not shown.
+bool hides_from_build(const BuiltTree& tree, const std::string& path) {
+    const auto status = status_below(tree.workspace, path);
+    if (!status || !S_ISDIR(status->st_mode) || tree.shown.shows_whole(path)) {
+        return false;
+    }
+    const std::vector<std::string> names = names_in(open_below(tree.workspace, path).get(), path);
+    return !tree.shown.shows(path, true) || std::any_of(names.begin(), names.end(), [&](const auto& name) {
+        const auto inner = status_below(tree.workspace, joined(path, name));
+        return (inner && !S_ISDIR(inner->st_mode) && !tree.shown.shows(joined(path, name), false)) ||
+               hides_from_build(tree, joined(path, name));
+    });
 }
 
 /// Follows a link as the kernel would in the workspace after the build, to see whether it leaves it.
 class LinkWalk {
   public:
-    explicit LinkWalk(const BuiltTree& tree) : tree_(tree) {}
+    LinkWalk(const BuiltTree& tree, const std::set<std::string>& outputs) : tree_(tree), outputs_(outputs) {}
 
     bool leaves(const std::string& link_path) {
         push_front(parent_of(link_path));
@@ -94,24 +101,16 @@ class LinkWalk {
         return text;
     }
 
-    /// What the link at the path says, as the build left it; nothing where there is none.
+    /// What the link at the path says in the workspace once the outputs are there; nothing where there is
+    /// none. An opaque directory above an old one would end it: to ask the workspace all the same is on the
+    /// safe side.
     [[nodiscard]] std::optional<std::string> read_link(const std::string& link) const {
-        for (const int top : {tree_.upper, tree_.workspace}) {
-            const auto status = status_below(top, link);
-            if (!status) {
-                continue; // an opaque directory above would end it here: to ask the workspace is on the safe
-                          // side
-            }
-            if (!S_ISLNK(status->st_mode)) {
-                return std::nullopt;
-            }
-            char target[PATH_MAX];
-            const UniqueFd parent = open_below_if_exists(top, parent_of(link));
-            const ssize_t length = ::readlinkat(parent.get(), name_of(link).c_str(), target, sizeof target);
-            return length < 0 ? std::nullopt
-                              : std::optional{std::string(target, static_cast<std::size_t>(length))};
+        const int top = outputs_.contains(link) ? tree_.upper : tree_.workspace;
+        const auto status = status_below(top, link);
+        if (!status || !S_ISLNK(status->st_mode)) {
+            return std::nullopt;
         }
-        return std::nullopt;
+        return link_at(open_below(top, parent_of(link)).get(), name_of(link), link);
     }
 
     void push_front(std::string_view text) {
@@ -120,6 +119,7 @@ class LinkWalk {
     }
 
     const BuiltTree& tree_;
+    const std::set<std::string>& outputs_; ///< their paths: the rest of the upper stays behind
     std::vector<std::string> at_;
     std::deque<std::string> ahead_;
     unsigned links_ = 0;
@@ -151,7 +151,7 @@ SortedChanges sort_changes(std::vector<Change> changes, const std::vector<PathPa
 }
 
 void require_outputs(const BuiltTree& tree, const std::vector<PathPattern>& patterns,
-                     const std::vector<Change>& changes, const std::vector<std::string>& inputs) {
+                     const std::vector<Change>& changes) {
     for (const PathPattern& pattern : patterns) {
         const bool made = std::any_of(changes.begin(), changes.end(), [&](const Change& change) {
             return change.kind != ChangeKind::removed && pattern.covers(change.path);
@@ -167,7 +167,8 @@ void require_outputs(const BuiltTree& tree, const std::vector<PathPattern>& patt
             there = find_matches(tree.workspace, pattern);
         }
         const bool still_there = std::any_of(there.begin(), there.end(), [&](const std::string& path) {
-            return was_shown(inputs, path) && survives(changes, path);
+            const auto status = status_below(tree.workspace, path);
+            return status && tree.shown.shows(path, S_ISDIR(status->st_mode)) && survives(changes, path);
         });
         if (!still_there) {
             throw UsageError(pattern.option(), "the build has not made it",
@@ -177,6 +178,10 @@ void require_outputs(const BuiltTree& tree, const std::vector<PathPattern>& patt
 }
 
 void refuse_unsafe(const BuiltTree& tree, const std::vector<Change>& outputs) {
+    std::set<std::string> paths;
+    for (const Change& output : outputs) {
+        paths.insert(output.path);
+    }
     for (const Change& output : outputs) {
         const std::string object = "output " + printable(output.path);
         if (output.kind == ChangeKind::special) {
@@ -186,9 +191,14 @@ void refuse_unsafe(const BuiltTree& tree, const std::vector<Change>& outputs) {
         if (output.other_names > 0) {
             throw Error(object, "has another name outside of the workspace");
         }
-        if (output.kind == ChangeKind::symlink && LinkWalk{tree}.leaves(output.path)) {
+        if (output.kind == ChangeKind::symlink && LinkWalk{tree, paths}.leaves(output.path)) {
             throw Error(object, "a symbolic link that leads out of the workspace",
                         "a link within it must be relative: ln -sr, or cp -L for what it points to");
+        }
+        const bool replaces = output.kind == ChangeKind::file || output.kind == ChangeKind::symlink;
+        if (replaces && hides_from_build(tree, output.path)) {
+            throw Error(object, "in its place lies a directory that the build was not shown",
+                        "--input names it, where the build may take it away");
         }
     }
 }

@@ -20,20 +20,13 @@ struct SortedChanges {
 /// @param patterns --output; none: everything is an output
 SortedChanges sort_changes(std::vector<Change> changes, const std::vector<PathPattern>& patterns);
 
-/// Where a build's files lie, and what they are called.
-struct BuiltTree {
-    int upper;     ///< an open directory: what the build wrote
-    int workspace; ///< an open directory: what it was given
-};
-
 /// Throws UsageError for the first pattern that names nothing after the build.
-/// @param inputs what of the workspace the build was shown; none: all of it
 void require_outputs(const BuiltTree& tree, const std::vector<PathPattern>& patterns,
-                     const std::vector<Change>& changes, const std::vector<std::string>& inputs);
+                     const std::vector<Change>& changes);
 
 /// Throws Error for the first output that must not be put into the workspace: what is neither a file, a
 /// directory nor a symbolic link; a link that leads out of the workspace (CVE-2019-10152 and its kin); a file
-/// with names elsewhere.
+/// with names elsewhere; what would take the place of a directory that the build was not shown.
 void refuse_unsafe(const BuiltTree& tree, const std::vector<Change>& outputs);
 
 } // namespace sandbox

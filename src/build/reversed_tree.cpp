@@ -63,8 +63,8 @@ bool newest_is_read_first(int directory) {
 
 class Copier {
   public:
-    Copier(int workspace, const ShownPart& shown, bool newest_first)
-        : workspace_(workspace), shown_(shown), newest_first_(newest_first) {}
+    Copier(int workspace, const ShownPart& shown, const Checkpoint& checkpoint, bool newest_first)
+        : workspace_(workspace), shown_(shown), checkpoint_(checkpoint), newest_first_(newest_first) {}
 
     void copy(const std::string& directory, int target, bool whole) {
         const UniqueFd source = open_below(workspace_, directory);
@@ -90,6 +90,7 @@ class Copier {
     }
 
     void copy_entry(int source, int target, const std::string& name, const std::string& path, bool whole) {
+        checkpoint_();
         struct stat status {};
         check(::fstatat(source, name.c_str(), &status, AT_SYMLINK_NOFOLLOW), "look at", printable(path));
         if (S_ISDIR(status.st_mode)) {
@@ -104,12 +105,13 @@ class Copier {
         } else if (S_ISREG(status.st_mode)) {
             const UniqueFd file{check(::openat(source, name.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC),
                                       "open", printable(path))};
-            copy_file(file.get(), target, name, path);
+            copy_file(file.get(), target, name, path, checkpoint_);
         } // what else there is, sockets and FIFOs, no build reads
     }
 
     int workspace_;
     const ShownPart& shown_;
+    const Checkpoint& checkpoint_;
     bool newest_first_;
     bool reversed_ = false;
 };
@@ -136,7 +138,8 @@ void remove_dead_copies() {
 
 } // namespace
 
-ReversedTree::ReversedTree(const std::string& workspace_path, const ShownPart& shown) {
+ReversedTree::ReversedTree(const std::string& workspace_path, const ShownPart& shown,
+                           const Checkpoint& checkpoint) {
     remove_dead_copies();
     struct statfs kind {};
     std::string name = std::string{memory_directory} + "/" + prefix + "XXXXXX";
@@ -156,17 +159,27 @@ ReversedTree::ReversedTree(const std::string& workspace_path, const ShownPart& s
     path_ = name + "/workspace";
     const UniqueFd target = open_below(lock_.get(), "workspace");
     try {
-        Copier copier{workspace.get(), shown, newest_first};
+        Copier copier{workspace.get(), shown, checkpoint, newest_first};
         copier.copy("", target.get(), shown.inputs.empty());
-        reversed_ = copier.reversed();
+        if (copier.reversed()) {
+            failure_.clear();
+        }
         check(::fchmod(target.get(), status.st_mode & 07777U), "set the mode of", name);
-    } catch (const Error&) {
-        remove_tree(AT_FDCWD, name_);
+    } catch (const SystemError& error) {
+        remove();
+        path_.clear();
+        failure_ = error.what();
+    } catch (...) {
+        remove();
         throw;
     }
 }
 
 ReversedTree::~ReversedTree() {
+    remove();
+}
+
+void ReversedTree::remove() {
     if (name_.empty()) {
         return;
     }
@@ -175,6 +188,7 @@ ReversedTree::~ReversedTree() {
     } catch (const Error&) {
         // The next one finds it.
     }
+    name_.clear();
 }
 
 } // namespace sandbox

@@ -3,8 +3,12 @@
 #include "build/saved_tree.hpp"
 
 #include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include <cerrno>
 
 #include "base/error.hpp"
 #include "base/files.hpp"
@@ -37,8 +41,7 @@ void copy_paths(const std::string& workspace_path, const std::vector<std::string
     }
 }
 
-} // namespace
-
+/// Owners aside.
 void copy_workspace(const std::string& workspace_path, const std::vector<std::string>& inputs,
                     const std::string& directory) {
     if (inputs.empty()) {
@@ -53,21 +56,60 @@ void copy_workspace(const std::string& workspace_path, const std::vector<std::st
     }
 }
 
-void save_tree(const BuiltTree& tree, const std::string& workspace_path,
-               const std::vector<std::string>& inputs, const std::string& directory) {
-    const std::string object = "--keep-failed " + printable(directory);
+std::string object_of(const std::string& directory) {
+    return "--keep-failed " + printable(directory);
+}
+
+/// Throws where the directory cannot be used. An invalid descriptor: it is not there yet.
+UniqueFd open_empty(const std::string& directory) {
+    const std::string object = object_of(directory);
+    UniqueFd saved{::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+    if (!saved.valid() && errno != ENOENT) {
+        throw_errno(errno, "open", object);
+    }
+    if (saved.valid() && !is_empty_directory(saved.get(), ".")) {
+        throw UsageError(object, "the directory is not empty", "name one that does not exist yet");
+    }
+    return saved;
+}
+
+} // namespace
+
+void require_place_to_save(const std::string& directory, const std::string& workspace_path) {
+    const std::string object = object_of(directory);
+    const UniqueFd there = open_empty(directory);
+    std::string existing = directory;
+    while (existing.ends_with('/') && existing.size() > 1) {
+        existing.pop_back();
+    }
+    if (!there.valid()) {
+        const std::string above = parent_of(existing);
+        existing = !above.empty() ? above : (existing.starts_with('/') ? "/" : ".");
+    }
+    char resolved[PATH_MAX];
+    if (::realpath(existing.c_str(), resolved) == nullptr) {
+        throw_errno(errno, "make the directory", object);
+    }
+    if ((std::string{resolved} + "/").starts_with(workspace_path + "/")) {
+        throw UsageError(object, "lies in the workspace, which is to be copied there",
+                         "name a directory outside of " + printable(workspace_path));
+    }
+    if (::access(resolved, W_OK | X_OK) < 0) {
+        throw_errno(errno, "write to", object);
+    }
+}
+
+void save_tree(const BuiltTree& tree, const std::string& workspace_path, const std::string& directory) {
+    const std::string object = object_of(directory);
     if (::mkdir(directory.c_str(), 0755) < 0 && errno != EEXIST) {
         throw_errno(errno, "make the directory", object);
     }
-    const UniqueFd saved{
-        check(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC), "open", object)};
-    if (!is_empty_directory(saved.get(), ".")) {
-        throw UsageError(object, "the directory is not empty", "name one that does not exist yet");
-    }
-    copy_workspace(workspace_path, inputs, directory);
-    std::vector<Change> changes = read_changes(tree.upper, tree.workspace);
+    const UniqueFd saved = open_empty(directory);
+    check(saved.get(), "open", object);
+    copy_workspace(workspace_path, tree.shown.inputs, directory);
+    std::vector<Change> changes = read_changes(tree);
     std::erase_if(changes, [](const Change& change) { return change.kind == ChangeKind::special; });
-    (void)apply_outputs({tree.upper, saved.get()}, changes);
+    (void)apply_outputs({tree.upper, saved.get(), tree.shown, tree.checkpoint}, changes);
 }
 
 } // namespace sandbox

@@ -9,6 +9,7 @@
 
 #include "base/error.hpp"
 #include "base/files.hpp"
+#include "base/signals.hpp"
 #include "base/text.hpp"
 #include "image/export.hpp"
 #include "image/image.hpp"

@@ -77,9 +77,4 @@ unsigned remove_dead_imports(const Store& store, const Mapping& mapping);
 /// The same of every map; `mapping` has all ids of the caller's range.
 unsigned remove_all_dead_imports(const Store& store, const Mapping& mapping);
 
-/// Ends an import on SIGINT, SIGTERM or SIGHUP; what it had made is gone by then.
-struct Interrupted {
-    int signal = 0;
-};
-
 } // namespace sandbox

@@ -143,6 +143,36 @@ TEST_F(BuildCheck, SaysWhenTheSecondBuildFails) {
     expect_failure(result, 125, "--check", "the second build failed, with status 1", "hostname");
 }
 
+TEST_F(BuildCheck, CatchesWhatHasTheTimeAndSizeOfTheWorkspaces) {
+    const std::string text = "head -c 4 /dev/urandom > o; touch -d @$SOURCE_DATE_EPOCH o";
+    ASSERT_EQ(build(text).status, 0);
+    const Result result = build("rm o; " + text, {"--check"});
+    EXPECT_EQ(result.status, 1) << result.err;
+    EXPECT_TRUE(contains(result.err, "o: differs from byte ")) << result.err;
+}
+
+TEST_F(BuildCheck, EndsAtASignalBetweenTheBuilds) {
+    put("a", "a");
+    RunOptions options;
+    options.directory = workspace();
+    Process process(sandbox_command({"build", "--check", "--", "sh", "-c", "sleep 0.1"}),
+                    with_store(options));
+    // The copy that is read in another order is made, then the next second is waited for.
+    ASSERT_TRUE(eventually([&] {
+        for (const auto& entry : fs::directory_iterator("/proc/" + std::to_string(process.pid()) + "/fd")) {
+            std::error_code gone;
+            if (contains(fs::read_symlink(entry, gone).string(), "/dev/shm/sandbox-check.")) {
+                return true;
+            }
+        }
+        return false;
+    }));
+    process.signal(SIGTERM);
+    const Result result = process.wait();
+    EXPECT_EQ(result.status, 143) << result.err;
+    EXPECT_EQ(result.err, "");
+}
+
 TEST_F(BuildCheck, PassesTheStatusOfAFirstBuildThatFailsOn) {
     EXPECT_EQ(build("exit 5", {"--check"}).status, 5);
 }

@@ -52,6 +52,54 @@ TEST_F(BuildOutputs, DirectoriesBecomeFilesAndLinks) {
     EXPECT_EQ(fs::read_symlink(workspace() / "b"), "a");
 }
 
+TEST_F(BuildOutputs, ADirectoryThatIsMadeAnewHasNothingOfTheOldOne) {
+    put("p/old", "old");
+    put("p/q/old", "old");
+    EXPECT_EQ(build("rm -r p; mkdir -p p/q; echo n > p/q/new; chmod 700 p").status, 0);
+    EXPECT_EQ(listing(), "p p/q p/q/new");
+    EXPECT_EQ(fs::status(workspace() / "p").permissions(), fs::perms::owner_all);
+}
+
+TEST_F(BuildOutputs, OfTheSameTimeAndSizeAreTaken) {
+    const std::string set_time = "; touch -h -d @$SOURCE_DATE_EPOCH file link";
+    EXPECT_EQ(build("printf AAAA > file; ln -s aaaa link" + set_time).status, 0);
+    EXPECT_EQ(build("rm file link; printf BBBB > file; ln -s bbbb link" + set_time).status, 0);
+    EXPECT_EQ(get("file"), "BBBB");
+    EXPECT_EQ(fs::read_symlink(workspace() / "link"), "bbbb");
+}
+
+TEST_F(BuildOutputs, DirectoriesThatCannotBeWrittenAreTakenToo) {
+    fs::create_directory(workspace() / "there");
+    const Result result = build(
+        "mkdir new new/unreadable; echo 1 > new/file; echo 2 > new/unreadable/file; chmod 300 "
+        "new/unreadable; "
+        "chmod 555 new; echo 3 > there/file; chmod 555 there . && echo 4 > z || true",
+        {"--output", "new", "--output", "there"});
+    EXPECT_EQ(result.status, 0) << result.err;
+    EXPECT_EQ(fs::status(workspace() / "new").permissions(), static_cast<fs::perms>(0555));
+    EXPECT_EQ(fs::status(workspace() / "new/unreadable").permissions(), static_cast<fs::perms>(0300));
+    EXPECT_EQ(fs::status(workspace() / "there").permissions(), static_cast<fs::perms>(0555));
+    EXPECT_EQ(get("new/unreadable/file"), "2\n");
+    EXPECT_EQ(get("there/file"), "3\n");
+    for (const char* directory : {"new", "new/unreadable", "there"}) {
+        fs::permissions(workspace() / directory, fs::perms::owner_all);
+    }
+}
+
+TEST_F(BuildOutputs, FilesThatCannotBeReadAreReportedAndComparedToo) {
+    const std::string report = (scratch() / "report").string();
+    const std::string text = "echo hello > file; chmod 111 file";
+    const Result result = build(text, {"--report", report});
+    EXPECT_EQ(result.status, 0) << result.err;
+    EXPECT_EQ(fs::status(workspace() / "file").permissions(), static_cast<fs::perms>(0111));
+    EXPECT_TRUE(
+        contains(read_text(report), "5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03"))
+        << read_text(report);
+    const Result compared = build("rm file; " + text, {"--check"});
+    EXPECT_EQ(compared.status, 0) << compared.err;
+    EXPECT_TRUE(contains(compared.err, "order: file: cannot open: Permission denied")) << compared.err;
+}
+
 TEST_F(BuildOutputs, KeepTheirTimesAndHardLinks) {
     EXPECT_EQ(
         build("mkdir d; echo 1 > d/a; ln d/a d/b; touch -d @1000000000 d/a; touch -d @1100000000 d").status,
@@ -122,6 +170,13 @@ TEST_F(BuildOutputs, OfAFailureAreKeptWhereAsked) {
     EXPECT_FALSE(fs::exists(kept + "/b"));
     EXPECT_EQ(listing(), "a b");
     expect_failure(build("exit 3", {"--keep-failed", kept}), 125, "--keep-failed", "not empty");
+}
+
+TEST_F(BuildOutputs, OfAFailureThatCannotBeKeptDoNotHideIt) {
+    put("secret", "s", 0);
+    const Result result = build("exit 3", {"--keep-failed", (scratch() / "kept").string()});
+    EXPECT_EQ(result.status, 3);
+    EXPECT_TRUE(contains(result.err, "secret")) << result.err;
 }
 
 TEST_F(BuildOutputs, UndeclaredOnesAreAnErrorWithStrict) {
@@ -315,6 +370,11 @@ TEST_F(BuildBadInput, SaysWhatIsWrong) {
     expect_failure(build("true", {"--build-path", "here"}), 125, "--build-path here", "no place");
     expect_failure(build("true", {"--vary", "moon"}), 125, "--vary moon", "no variation moon");
     expect_failure(build("true", {"--check", "--report", "r"}), 125, "--check", "makes no report");
+    expect_failure(build("true", {"--report", "/nosuch/r"}), 125, "--report /nosuch/r", "No such file");
+    expect_failure(build("true", {"--report", "."}), 125, "--report ", "Is a directory");
+    expect_failure(build("true", {"--keep-failed", "kept"}), 125, "--keep-failed ", "lies in the workspace");
+    expect_failure(build("true", {"--keep-failed", "/nosuch/d"}), 125, "--keep-failed /nosuch/d",
+                   "No such file");
     RunOptions options;
     options.directory = workspace();
     expect_failure(sandbox({"build"}, options), 125, "build", "no command is named");
