@@ -141,7 +141,7 @@ BuildFinish::BuildFinish(const BuildContext& context)
         watch_.reads.emplace(build.place);
     }
     if (build.strict && !context.shown.inputs.empty()) {
-        watch_.hidden.emplace(build.place, context.workspace.get(), context.shown.inputs);
+        watch_.hidden.emplace(build.place, context.workspace.get(), context.shown);
     }
     const Spec& spec = context.invocation.spec;
     report_.command = spec.process.command;

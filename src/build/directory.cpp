@@ -25,7 +25,7 @@ struct CloseDir {
 
 } // namespace
 
-std::vector<std::string> names_in(int directory, const std::string& name_for_errors) {
+std::vector<std::string> names_as_read(int directory, const std::string& name_for_errors) {
     UniqueFd own{
         check(::openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), "read", name_for_errors)};
     const std::unique_ptr<DIR, CloseDir> stream{::fdopendir(own.get())};
@@ -39,6 +39,11 @@ std::vector<std::string> names_in(int directory, const std::string& name_for_err
             names.emplace_back(entry->d_name);
         }
     }
+    return names;
+}
+
+std::vector<std::string> names_in(int directory, const std::string& name_for_errors) {
+    std::vector<std::string> names = names_as_read(directory, name_for_errors);
     std::sort(names.begin(), names.end());
     return names;
 }

@@ -12,7 +12,9 @@
 
 namespace sandbox {
 
-/// Names in a directory, sorted by their bytes, without "." and "..".
+/// Names in a directory as readdir(3) gives them, without "." and "..".
+std::vector<std::string> names_as_read(int directory, const std::string& name_for_errors);
+/// The same, sorted by their bytes.
 std::vector<std::string> names_in(int directory, const std::string& name_for_errors);
 
 /// The directory at a relative path ("" is `top` itself), open for reading. Throws where a component is

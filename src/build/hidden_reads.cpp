@@ -4,11 +4,11 @@
 
 #include <fcntl.h>
 #include <linux/seccomp.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <climits>
@@ -16,6 +16,7 @@
 #include <cstring>
 #include <iterator>
 #include <optional>
+#include <vector>
 
 #include "base/text.hpp"
 #include "build/directory.hpp"
@@ -106,18 +107,16 @@ std::string plain(const std::string& path) {
 
 } // namespace
 
-HiddenReads::HiddenReads(std::string place, int workspace, std::vector<std::string> inputs)
-    : place_(std::move(place)), workspace_(workspace), inputs_(std::move(inputs)) {}
+HiddenReads::HiddenReads(std::string place, int workspace, const ShownPart& shown)
+    : place_(std::move(place)), workspace_(workspace), shown_(shown) {}
 
 std::span<const sock_filter> HiddenReads::filter() {
     return program;
 }
 
 bool HiddenReads::is_hidden(const std::string& path) const {
-    const bool shown = std::any_of(inputs_.begin(), inputs_.end(), [&](const std::string& input) {
-        return path == input || path.starts_with(input + "/") || input.starts_with(path + "/");
-    });
-    return !shown && status_below(workspace_, path).has_value();
+    const auto status = status_below(workspace_, path);
+    return status && !shown_.shows(path, S_ISDIR(status->st_mode));
 }
 
 void HiddenReads::look_at(const seccomp_notif& call) {

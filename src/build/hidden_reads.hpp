@@ -9,9 +9,9 @@
 #include <set>
 #include <span>
 #include <string>
-#include <vector>
 
 #include "base/unique_fd.hpp"
+#include "build/inputs.hpp"
 #include "linux/seccomp_listener.hpp"
 
 namespace sandbox {
@@ -20,8 +20,8 @@ class HiddenReads {
   public:
     /// @param place where the workspace is seen, absolute
     /// @param workspace an open directory
-    /// @param inputs what is seen of it
-    HiddenReads(std::string place, int workspace, std::vector<std::string> inputs);
+    /// @param shown what is seen of it; outlives this
+    HiddenReads(std::string place, int workspace, const ShownPart& shown);
 
     /// TracePlan::lookups.
     static std::span<const sock_filter> filter();
@@ -39,7 +39,7 @@ class HiddenReads {
 
     std::string place_;
     int workspace_;
-    std::vector<std::string> inputs_;
+    const ShownPart& shown_;
     SeccompListener listener_;
     std::set<std::string> paths_;
 };

@@ -2,7 +2,6 @@
 // A copy, entry by entry, each directory's in the reverse of the order in which they are read.
 #include "build/reversed_tree.hpp"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -12,8 +11,6 @@
 #include <linux/magic.h>
 
 #include <algorithm>
-#include <cstring>
-#include <memory>
 
 #include "base/error.hpp"
 #include "base/text.hpp"
@@ -28,33 +25,12 @@ namespace {
 constexpr const char* memory_directory = "/dev/shm";
 constexpr const char* prefix = "sandbox-check.";
 
-struct CloseDir {
-    void operator()(DIR* stream) const noexcept { (void)::closedir(stream); }
-};
-
-/// As readdir(3) gives them, which is what a build may depend on.
-std::vector<std::string> names_as_read(int directory) {
-    UniqueFd own{check(::openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), "read", "a directory")};
-    const std::unique_ptr<DIR, CloseDir> stream{::fdopendir(own.get())};
-    if (!stream) {
-        throw_errno(errno, "read", "a directory");
-    }
-    (void)own.release(); // the stream owns it now
-    std::vector<std::string> names;
-    while (const dirent* entry = ::readdir(stream.get())) {
-        if (std::strcmp(entry->d_name, ".") != 0 && std::strcmp(entry->d_name, "..") != 0) {
-            names.emplace_back(entry->d_name);
-        }
-    }
-    return names;
-}
-
 /// Whether the newest entry of a directory is read first here: so it is on a tmpfs, but for some kernels.
 bool newest_is_read_first(int directory) {
     for (const char* name : {"a", "b"}) {
         check(::mkdirat(directory, name, 0700), "make a directory in", memory_directory);
     }
-    const std::vector<std::string> names = names_as_read(directory);
+    const std::vector<std::string> names = names_as_read(directory, memory_directory);
     for (const char* name : {"a", "b"}) {
         (void)::unlinkat(directory, name, AT_REMOVEDIR);
     }
@@ -68,7 +44,7 @@ class Copier {
 
     void copy(const std::string& directory, int target, bool whole) {
         const UniqueFd source = open_below(workspace_, directory);
-        std::vector<std::string> names = names_as_read(source.get());
+        std::vector<std::string> names = names_as_read(source.get(), printable(directory));
         std::erase_if(names,
                       [&](const std::string& name) { return !whole && !is_shown(joined(directory, name)); });
         const std::vector<std::string> wanted{names.rbegin(), names.rend()};
@@ -78,7 +54,7 @@ class Copier {
         for (const std::string& name : names) {
             copy_entry(source.get(), target, name, joined(directory, name), whole);
         }
-        reversed_ = reversed_ || (wanted.size() > 1 && names_as_read(target) == wanted);
+        reversed_ = reversed_ || (wanted.size() > 1 && names_as_read(target, printable(directory)) == wanted);
     }
 
     [[nodiscard]] bool reversed() const { return reversed_; }
