@@ -109,9 +109,6 @@ class Applier {
             const bool exists = errno == EEXIST &&
                                 ::fstatat(here_.target.get(), name.c_str(), &there, AT_SYMLINK_NOFOLLOW) == 0;
             if (exists && S_ISDIR(there.st_mode)) {
-                if (mode) {
-                    unfinished_.push_back({path, *mode, {as_it_is, as_it_is}});
-                }
                 return;
             }
             if (!exists || ::unlinkat(here_.target.get(), name.c_str(), 0) < 0 ||
@@ -136,8 +133,11 @@ class Applier {
             return last;
         }
         make_directory(output.path, output.mode);
-        if (output.hides_lower && output.was_there) {
-            remove_hidden(output.path);
+        if (output.was_there) {
+            unfinished_.push_back({output.path, output.mode, {as_it_is, as_it_is}});
+            if (output.hides_lower) {
+                remove_gone(output.path);
+            }
         }
         return index;
     }
@@ -234,7 +234,7 @@ class Applier {
     }
 
     /// Takes away what the workspace has in a directory that the build has emptied or made anew.
-    void remove_hidden(const std::string& path) {
+    void remove_gone(const std::string& path) {
         const UniqueFd target = open_below(tree_.workspace, path);
         const UniqueFd upper = open_below(tree_.upper, path);
         for (const std::string& name : names_in(target.get(), path)) {
@@ -255,6 +255,9 @@ class Applier {
         }
         const UniqueFd directory{
             ::openat(parent, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)};
+        if (!directory.valid() && errno != ENOENT && errno != ENOTDIR && errno != ELOOP) {
+            throw_errno(errno, "remove", printable(path));
+        }
         if (!directory.valid() || !tree_.shown.shows(path, true)) {
             return;
         }

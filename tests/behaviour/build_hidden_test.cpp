@@ -15,10 +15,12 @@ TEST_F(BuildHidden, StaysWhereADirectoryIsMovedIntoItsPlace) {
     put("in", "in");
     put(".git/precious", "kept");
     put("docs/keep", "kept");
+    fs::permissions(workspace() / ".git", fs::perms::owner_all);
     const Result result =
         build("mkdir t; echo n > t/HEAD; mv t .git; mkdir u; echo n > u/x; mv u docs", {"--input", "in"});
     EXPECT_EQ(result.status, 0) << result.err;
     EXPECT_EQ(listing(), ".git .git/HEAD .git/precious docs docs/keep docs/x in");
+    EXPECT_EQ(fs::status(workspace() / ".git").permissions(), fs::perms::owner_all);
 }
 
 TEST_F(BuildHidden, StaysWhereItsDirectoryIsMadeAnew) {
