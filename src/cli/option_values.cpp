@@ -87,6 +87,14 @@ std::string path_value(const char* option, const std::string& value, const Parse
     return value.front() == '/' ? value : context.directory + "/" + value;
 }
 
+std::string file_value(const char* option, const std::string& value, const ParseContext& context) {
+    if (value == "-") {
+        throw UsageError(std::string{option} + " -", "stdout is the command's",
+                         "name a file; ./- is one of that name");
+    }
+    return path_value(option, value, context);
+}
+
 void add_output(Invocation& invocation, const std::string& value) {
     if (invocation.command == "build") {
         invocation.build.outputs.push_back(value);

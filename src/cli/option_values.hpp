@@ -19,6 +19,9 @@ std::chrono::nanoseconds duration_value(const char* option, const std::string& v
 /// As the caller means it, from anywhere; it need not be there.
 std::string path_value(const char* option, const std::string& value, const ParseContext& context);
 
+/// The same for a file that is written while the command runs: not "-", for stdout is the command's.
+std::string file_value(const char* option, const std::string& value, const ParseContext& context);
+
 /// --output and --epoch, which a command each takes in its own way.
 void add_output(Invocation& invocation, const std::string& value);
 void set_epoch(Invocation& invocation, const std::string& value);

@@ -60,7 +60,7 @@ constexpr Option options[] = {
      [](Invocation& i, const std::string& v, const Context&) { i.build.variations = parse_variations(v); }},
     {"report", 0, required, "FILE", nullptr, "tell in JSON what was built, of what, and what was read", build,
      [](Invocation& i, const std::string& v, const Context& c) {
-         i.build.report = path_value("--report", v, c);
+         i.build.report = v == "-" ? v : path_value("--report", v, c);
      }},
     {"suggest-inputs", 0, none, nullptr, nullptr, "print the files that were read, as --input takes them",
      build,
@@ -186,11 +186,11 @@ constexpr Option options[] = {
      }},
     {"net-log", 0, required, "FILE", nullptr, "write a line of JSON for each connection to FILE", network,
      [](Invocation& i, const std::string& v, const Context& c) {
-         i.spec.sandbox.network.flow_log = path_value("--net-log", v, c);
+         i.spec.sandbox.network.flow_log = file_value("--net-log", v, c);
      }},
     {"pcap", 0, required, "FILE", nullptr, "write what passes the sandbox's interface to FILE", network,
      [](Invocation& i, const std::string& v, const Context& c) {
-         i.spec.sandbox.network.capture = path_value("--pcap", v, c);
+         i.spec.sandbox.network.capture = file_value("--pcap", v, c);
      }},
     {"host-loopback", 0, none, nullptr, nullptr, "10.0.2.2 inside is the host's own 127.0.0.1", network,
      [](Invocation& i, const std::string& v, const Context&) {

@@ -67,12 +67,21 @@ std::size_t whole_records(std::span<const std::byte> records, std::size_t end) n
 Capture::Capture(UniqueFd file) : file_(std::move(file)) {
     const FileHeader header;
     buffer_.reserve(buffer_size);
-    write_all(file_.get(), {reinterpret_cast<const char*>(&header), sizeof header}, "--pcap");
+    try {
+        write_all(file_.get(), {reinterpret_cast<const char*>(&header), sizeof header}, "--pcap");
+    } catch (const SystemError& error) {
+        end(error.code());
+    }
     written_ = sizeof header;
 }
 
 Capture::~Capture() {
     flush();
+}
+
+void Capture::end(int code) {
+    failure_ = error_text(code);
+    file_.reset();
 }
 
 void Capture::add(std::span<const std::byte> frame) noexcept {
@@ -101,8 +110,9 @@ void Capture::flush() noexcept {
             done += static_cast<std::size_t>(put);
         } else if (put == 0 || errno != EINTR) {
             const auto whole = static_cast<off_t>(whole_records(records, done));
+            const int code = put == 0 ? ENOSPC : errno;
             (void)!::ftruncate(file_.get(), written_ + whole); // a pipe has no end to cut off
-            file_.reset();
+            end(code);
         }
     }
     written_ += static_cast<off_t>(done);

@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "base/unique_fd.hpp"
@@ -17,7 +18,7 @@ namespace sandbox::net {
 /// was not written whole is cut off, so that the file stays readable.
 class Capture {
   public:
-    /// Writes the file's header. Throws SystemError.
+    /// Writes the file's header.
     /// @param file empty, opened for writing; a pipe does as well
     explicit Capture(UniqueFd file);
     ~Capture();
@@ -27,11 +28,14 @@ class Capture {
     void add(std::span<const std::byte> frame) noexcept;
     /// To be called before each sleep, so that a reader sees what has happened.
     void flush() noexcept;
-    /// Whether an error has ended it.
-    [[nodiscard]] bool has_failed() const noexcept { return !file_.valid(); }
+    /// Why it ended before its time, as strerror(3) has it; empty where it did not.
+    [[nodiscard]] const std::string& failure() const noexcept { return failure_; }
 
   private:
+    void end(int code);
+
     UniqueFd file_;
+    std::string failure_;
     std::vector<std::byte> buffer_;
     off_t written_ = 0; ///< whole records
 };

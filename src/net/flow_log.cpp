@@ -156,4 +156,11 @@ std::string FlowLog::summary() const {
            counted(places.size(), "place") + " (" + list + ")";
 }
 
+bool FlowLog::has_denied(const IpAddress& address) const {
+    const std::string begin = to_string(address);
+    return std::any_of(denied_at_.begin(), denied_at_.end(), [&](const auto& place) {
+        return place.first == begin || place.first.starts_with(begin + ":");
+    });
+}
+
 } // namespace sandbox::net

@@ -66,6 +66,9 @@ class FlowLog {
     /// where nothing was. Names the three places with most, counts the rest; one line, printable.
     [[nodiscard]] std::string summary() const;
 
+    /// Whether anything at this address was denied, as far as places are told apart.
+    [[nodiscard]] bool has_denied(const IpAddress& address) const;
+
     /// Why the log ended before its time, as strerror(3) has it; empty where it did not.
     [[nodiscard]] const std::string& failure() const noexcept { return failure_; }
 

@@ -25,6 +25,7 @@
 #include "base/network_control.hpp"
 #include "base/text.hpp"
 #include "base/unique_fd.hpp"
+#include "net/addresses.hpp"
 #include "net/capture.hpp"
 #include "net/configurator.hpp"
 #include "net/confine.hpp"
@@ -179,6 +180,14 @@ class Network {
         flows_.close_all();
         if (!log_.failure().empty()) {
             send_control(settings_.control_fd, control_note, "--net-log: it is cut short: " + log_.failure());
+        }
+        if (capture_ && !capture_->failure().empty()) {
+            send_control(settings_.control_fd, control_note,
+                         "--pcap: it is cut short: " + capture_->failure());
+        }
+        if (!settings_.host_loopback && log_.has_denied(IpAddress{ipv4_gateway})) {
+            send_control(settings_.control_fd, control_note,
+                         "10.0.2.2: the host's own 127.0.0.1 is reached there with --host-loopback alone");
         }
         if (const std::string summary = log_.summary(); !summary.empty()) {
             send_control(settings_.control_fd, control_summary, summary);

@@ -98,15 +98,27 @@ TEST_F(NetLog, AFileThatCannotBeWrittenIsAnErrorBeforeTheCommand) {
         expect_failure(result, 125, path("none/file"), "No such file");
         expect_failure(sandbox({"run", option, scratch().string(), busybox(), "true"}), 125,
                        scratch().string(), "directory");
+        expect_failure(sandbox({"run", option, "-", busybox(), "true"}), 125, std::string{option} + " -",
+                       "stdout is the command's", "name a file");
         EXPECT_FALSE(std::filesystem::exists(scratch() / "mark")) << "the command ran";
     }
 }
 
 TEST_F(NetLog, AFullDiskDoesNotEndTheNetwork) {
     const Server server{SOCK_STREAM, outer_, "hello\n"};
-    const Result result = script("for i in 1 2 3; do echo hi | nc " + outer_ + " " + server.port() + "; done",
-                                 {"--net-log", "/dev/full"});
-    EXPECT_EQ(result.out, "hello\nhello\nhello\n") << result.err;
+    for (const std::string option : {"--net-log", "--pcap"}) {
+        const Result result =
+            script("for i in 1 2 3; do echo hi | nc " + outer_ + " " + server.port() + "; done",
+                   {option, "/dev/full"});
+        EXPECT_EQ(result.out, "hello\nhello\nhello\n") << result.err;
+        EXPECT_TRUE(contains(result.err, option + ": it is cut short: No space left on device"))
+            << result.err;
+    }
+}
+
+TEST_F(NetLog, ADenialOfTheHostsLoopbackNamesItsOption) {
+    const Result result = script("nc -w 3 10.0.2.2 4711 || true");
+    EXPECT_TRUE(contains(result.err, "10.0.2.2: ") && contains(result.err, "--host-loopback")) << result.err;
 }
 
 TEST_F(NetLog, WhatWasDeniedIsSummedUpAtTheEnd) {

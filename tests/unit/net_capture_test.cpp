@@ -84,7 +84,7 @@ TEST_F(CaptureTest, AFullDiskLeavesWholeRecordsAndEndsIt) {
     capture.flush();
     ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
     (void)::signal(SIGXFSZ, handler);
-    EXPECT_TRUE(capture.has_failed());
+    EXPECT_FALSE(capture.failure().empty());
     EXPECT_EQ(content().size(), 24 + 2 * (16 + 100U));
     capture.add(frame);
     capture.flush();
