@@ -255,7 +255,9 @@ int run_in_world(const BuildContext& context, const BuildRun& run, SignalSource&
 int print_build_plan(const BuildContext& context, const World& world) {
     const BuildRun run{world, context.invocation.spec.process.command};
     Spec spec = spec_in(context, run);
-    return print_plan(gather(context, run, spec), context.store_path);
+    Start start = gather(context, run, spec);
+    provide_confinement(start, context.store, context.caller);
+    return print_plan(start, context.store_path);
 }
 
 } // namespace sandbox

@@ -123,6 +123,29 @@ bool PathPattern::leads_into(std::string_view directory) const {
     return reach_of(components_, 0, components_of(directory), 0) == Reach::into || covers(directory);
 }
 
+std::optional<std::string> pattern_of(const std::string& path) {
+    if (path.find('#') != std::string::npos || path != printable(path)) {
+        return std::nullopt;
+    }
+    std::string pattern;
+    for (const std::string_view name : components_of(path)) {
+        const bool at_begin = pattern.empty();
+        const bool at_end = name.data() + name.size() == path.data() + path.size();
+        // Blanks at a value's ends are not the value's.
+        const bool is_literal =
+            !has_wildcard(name) && !(at_begin && name.front() == ' ') && !(at_end && name.back() == ' ');
+        pattern += at_begin ? "" : "/";
+        for (const char c : name) {
+            if (!is_literal && (c == ' ' || has_wildcard({&c, 1}))) {
+                pattern += std::string{"["} + c + "]";
+            } else {
+                pattern += !is_literal && c == '\\' ? "\\\\" : std::string(1, c);
+            }
+        }
+    }
+    return pattern;
+}
+
 std::vector<PathPattern> parse_patterns(std::string_view option, const std::vector<std::string>& texts) {
     std::vector<PathPattern> patterns;
     patterns.reserve(texts.size());

@@ -2,6 +2,7 @@
 // What --input and --output name: a path of the workspace, or several by wildcards. Pure.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -42,6 +43,10 @@ class PathPattern {
     std::vector<std::string> components_;
     bool literal_ = true;
 };
+
+/// What names this path alone, in a line of a configuration file too, which knows no quotes; nothing where no
+/// pattern does: a line ends at "#", and has no control characters.
+std::optional<std::string> pattern_of(const std::string& path);
 
 /// The patterns of an option.
 std::vector<PathPattern> parse_patterns(std::string_view option, const std::vector<std::string>& texts);

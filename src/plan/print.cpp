@@ -134,7 +134,8 @@ std::string indented(const std::string& lines) {
 }
 
 /// Names, in the order of their numbers.
-std::string capability_text(std::uint64_t set) {
+std::string capability_text(const CredentialPlan& who) {
+    const std::uint64_t set = who.uid == 0 ? who.bounding_set : 0;
     if (set == ~std::uint64_t{0}) {
         return "all";
     }
@@ -208,7 +209,7 @@ std::string plan_text(const Plan& plan, const Mapping& mapping, const CgroupLimi
     }
     text +=
         "user: " + std::to_string(plan.credentials.uid) + ":" + std::to_string(plan.credentials.gid) + "\n";
-    text += "capabilities: " + capability_text(plan.credentials.bounding_set) + "\n";
+    text += "capabilities: " + capability_text(plan.credentials) + "\n";
     text += "new privileges: " + std::string{plan.confinement.no_new_privileges ? "no" : "yes"} + "\n";
     text += "system calls: " + filter_text(plan.confinement) + "\n";
     for (const std::string& limit : limit_texts(limits)) {
@@ -242,7 +243,7 @@ std::string plan_json(const Plan& plan, const Mapping& mapping, const CgroupLimi
         .value(std::uint64_t{plan.credentials.uid})
         .key("gid")
         .value(std::uint64_t{plan.credentials.gid});
-    json.key("capabilities").value(capability_text(plan.credentials.bounding_set));
+    json.key("capabilities").value(capability_text(plan.credentials));
     json.key("no_new_privileges").value(plan.confinement.no_new_privileges);
     json.key("system_calls").value(filter_text(plan.confinement));
     add_array(json, "limits", limit_texts(limits));

@@ -126,6 +126,9 @@ TEST_F(BuildWorld, PassesStatusSignalsAndPipesOn) {
 
 TEST_F(BuildWorld, DryRunTouchesNothing) {
     const Result result = build("touch x", {"--dry-run"});
+    EXPECT_TRUE(contains(result.out, "capabilities: none\n") && contains(result.out, "calls: filtered"))
+        << result.out;
+    EXPECT_TRUE(contains(build("true", {"--dry-run", "--seccomp", "unconfined"}).out, "calls: unfiltered"));
     EXPECT_TRUE(contains(result.out, "workspace " + workspace().string() + " on /build")) << result.out;
     EXPECT_EQ(listing(), "");
 }
@@ -178,6 +181,19 @@ TEST_F(BuildInputs, ThatAreReadAreSuggested) {
     const Result result = build("cat a sub/c > out; cat out", {"--suggest-inputs", "--output", "out"});
     EXPECT_EQ(result.status, 0) << result.err;
     EXPECT_EQ(result.err, "input = a\ninput = sub/c\n");
+}
+
+TEST_F(BuildInputs, ThatAreSuggestedCanBeReadBack) {
+    const std::vector<std::string> names{"#c", " lead", "tail ", "[ab].c", "a.c"};
+    for (const std::string& name : names) {
+        put(name, name);
+    }
+    Result result = build("cat '#c' ' lead' 'tail ' '[ab].c'", {"--suggest-inputs"});
+    EXPECT_EQ(result.status, 0) << result.err;
+    EXPECT_TRUE(contains(result.err, "# no line can name #c\n")) << result.err;
+    write_text(scratch() / "build.conf", result.err);
+    result = build("ls", {"--config", (scratch() / "build.conf").string()});
+    EXPECT_EQ(lines_of(result.out), (std::vector<std::string>{" lead", "[ab].c", "tail "})) << result.err;
 }
 
 TEST_F(BuildInputs, ThatAreHiddenAndLookedForAreListedWithStrict) {

@@ -79,3 +79,23 @@ TEST(PathPatternTest, WhatLeadsOutIsRefused) {
         EXPECT_THROW((void)pattern(text), UsageError) << text;
     }
 }
+
+TEST(PatternOf, NamesThePathAndNothingElse) {
+    for (const char* path : {"a", "src/a.c", "[ab].c", "a*", "what?", " lead", "tail ", "a b/c d", "**/x",
+                             "[a]\\b", "\\", " "}) {
+        const auto text = pattern_of(path);
+        ASSERT_TRUE(text) << path;
+        EXPECT_TRUE(pattern(text->c_str()).matches(path)) << *text;
+        EXPECT_FALSE(text->starts_with(' ') || text->ends_with(' ')) << *text;
+    }
+    EXPECT_EQ(pattern_of("src/a b.c"), "src/a b.c");
+    EXPECT_FALSE(pattern(pattern_of("[ab].c")->c_str()).matches("a.c"));
+    EXPECT_FALSE(pattern(pattern_of("a*")->c_str()).matches("ab"));
+    EXPECT_FALSE(pattern(pattern_of("**/x")->c_str()).matches("y/x"));
+}
+
+TEST(PatternOf, WhatNoLineCanHoldHasNone) {
+    EXPECT_EQ(pattern_of("#c"), std::nullopt);
+    EXPECT_EQ(pattern_of("new\nline"), std::nullopt);
+    EXPECT_EQ(pattern_of("\x1b[2J"), std::nullopt);
+}

@@ -68,7 +68,7 @@ TEST(PlanText, TheHostsRootAndNetworkAreNamed) {
     const std::string text = text_of(plan);
     EXPECT_TRUE(contains(text, "root: bind, read-only\n"));
     EXPECT_TRUE(contains(text, "network: the host's\n"));
-    EXPECT_TRUE(contains(text, "user: 1000:1000\n"));
+    EXPECT_TRUE(contains(text, "user: 1000:1000\ncapabilities: none\n"));
     plan.spec.sandbox.network.kind = Network::none;
     EXPECT_TRUE(contains(text_of(plan), "network: none\n"));
 }
