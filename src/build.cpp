@@ -3,9 +3,10 @@
 #include "build.hpp"
 
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <climits>
@@ -19,6 +20,7 @@
 #include "build_check.hpp"
 #include "build_finish.hpp"
 #include "build_start.hpp"
+#include "output_file.hpp"
 #include "preflight.hpp"
 #include "spec/validate.hpp"
 #include "start.hpp"
@@ -34,13 +36,19 @@ constexpr const char* default_epoch = "315532800";
 void open_workspace(BuildContext& context) {
     const std::string& asked = context.invocation.build.workspace;
     const std::string path = asked.empty() ? context.host.directory : asked;
-    const std::string object = "workspace " + printable(path);
+    const std::string object = path.empty() ? "the working directory" : "workspace " + printable(path);
     char resolved[PATH_MAX];
     if (path.empty() || ::realpath(path.c_str(), resolved) == nullptr) {
         throw SystemError(path.empty() ? ENOENT : errno, "use", object, "-C names the workspace");
     }
     context.workspace_path = resolved;
     context.workspace = UniqueFd{check(::open(resolved, O_RDONLY | O_DIRECTORY | O_CLOEXEC), "open", object)};
+    struct statfs kind {};
+    check(::fstatfs(context.workspace.get(), &kind), "look at", object);
+    if (context.workspace_path == "/" || kind.f_type == PROC_SUPER_MAGIC || kind.f_type == SYSFS_MAGIC) {
+        throw UsageError(object, "no overlay can be mounted over it, and a build needs one",
+                         "-C names the directory that holds the sources");
+    }
     const std::string& here = context.host.directory;
     if (here.starts_with(context.workspace_path + "/")) {
         context.start_directory = here.substr(context.workspace_path.size() + 1);
@@ -65,20 +73,6 @@ void validate_build(const Invocation& invocation) {
     }
 }
 
-/// Whether the file can be put where it is wanted: beside its place first.
-void require_place_of_report(const std::string& report) {
-    const auto slash = report.rfind('/');
-    const std::string directory = slash == std::string::npos ? "." : report.substr(0, slash + 1);
-    const std::string object = "--report " + printable(report);
-    if (::access(directory.c_str(), W_OK | X_OK) < 0) {
-        throw SystemError(errno, "write to its directory", object);
-    }
-    struct stat there {};
-    if (::stat(report.c_str(), &there) == 0 && S_ISDIR(there.st_mode)) {
-        throw SystemError(EISDIR, "write", object);
-    }
-}
-
 /// What cannot be taken back at the end is refused at the beginning.
 void require_writable(const BuildContext& context) {
     const BuildSpec& build = context.invocation.build;
@@ -87,7 +81,7 @@ void require_writable(const BuildContext& context) {
                           "--check builds without touching the workspace");
     }
     if (!build.report.empty()) {
-        require_place_of_report(build.report);
+        OutputFile::require_place(build.report, "--report " + printable(build.report));
     }
     if (!build.keep_failed.empty()) {
         require_place_to_save(build.keep_failed, context.workspace_path);

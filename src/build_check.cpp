@@ -143,6 +143,10 @@ class Check {
 
     /// @param unordered why directories could not be read in another order; empty where they were
     int compare(const std::string& locale, const std::string& unordered) const {
+        if (first_.outputs.empty() && second_.outputs.empty()) {
+            throw UsageError("--check", "neither build made anything, so there was nothing to compare",
+                             "what is up to date is not made again: make -B, or remove it first");
+        }
         const std::vector<Difference> differences = compare_builds(first_, second_, context_.checkpoint);
         std::string text;
         for (const Difference& difference : differences) {

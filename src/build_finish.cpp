@@ -143,6 +143,9 @@ BuildFinish::BuildFinish(const BuildContext& context)
     if (build.strict && !context.shown.inputs.empty()) {
         watch_.hidden.emplace(build.place, context.workspace.get(), context.shown);
     }
+    if (build.report == "-") {
+        report_file_.emplace(build.report);
+    }
     const Spec& spec = context.invocation.spec;
     report_.command = spec.process.command;
     report_.image = spec.sandbox.image;
@@ -193,7 +196,7 @@ int BuildFinish::take(const FinishedRun& run) {
 }
 
 /// What goes wrong here must not stand in place of why the build failed.
-void BuildFinish::tell_failure(const BuiltTree& tree) const {
+void BuildFinish::tell_failure(const BuiltTree& tree) {
     const auto attempt = [this](const auto& step) {
         try {
             step();
@@ -246,11 +249,16 @@ void BuildFinish::collect_reads() {
     report_.reads_gap = watch_.reads->gap();
 }
 
-void BuildFinish::write_report() const {
+void BuildFinish::write_report() {
     const std::string& path = context_.invocation.build.report;
-    if (!path.empty()) {
-        write_file_atomically(AT_FDCWD, path, report_json(report_));
+    if (path.empty()) {
+        return;
     }
+    if (!report_file_) {
+        report_file_.emplace(path);
+    }
+    write_all(report_file_->fd(), report_json(report_), "--report " + printable(path));
+    report_file_->complete();
 }
 
 /// In the form of a configuration file, to be put into one.
@@ -260,7 +268,9 @@ void BuildFinish::print_suggestions() const {
     }
     std::string lines;
     for (const std::string& path : report_.workspace_reads) {
-        lines += (lines.empty() ? "" : "\n") + ("input = " + printable(path));
+        const auto pattern = pattern_of(path);
+        lines += (lines.empty() ? "" : "\n") +
+                 (pattern ? "input = " + *pattern : "# no line can name " + printable(path));
     }
     context_.log.result(lines.empty() ? "# nothing of the workspace was read" : lines);
     if (!report_.reads_gap.empty()) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -12,6 +13,7 @@
 #include "build/path_pattern.hpp"
 #include "build/report.hpp"
 #include "build_start.hpp"
+#include "output_file.hpp"
 
 namespace sandbox {
 
@@ -41,9 +43,9 @@ class BuildFinish {
 
   private:
     void take_success(const BuiltTree& tree);
-    void tell_failure(const BuiltTree& tree) const;
+    void tell_failure(const BuiltTree& tree);
     void collect_reads();
-    void write_report() const;
+    void write_report();
     void print_suggestions() const;
     void keep_failed(const BuiltTree& tree) const;
     void tell_undeclared() const;
@@ -52,6 +54,8 @@ class BuildFinish {
     std::vector<PathPattern> patterns_;
     BuildWatch watch_;
     BuildReport report_;
+    std::optional<OutputFile>
+        report_file_; ///< from the beginning on where it is stdout: a run lets go of that
     std::chrono::steady_clock::time_point begin_;
 };
 

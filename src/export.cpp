@@ -2,11 +2,8 @@
 // `sandbox export`: the image as `run` would find it, then a tar of it, in place only when it is whole.
 #include "export.hpp"
 
-#include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include <cstdio>
 #include <optional>
 
 #include "base/error.hpp"
@@ -15,6 +12,7 @@
 #include "image/export.hpp"
 #include "image/image.hpp"
 #include "image/store.hpp"
+#include "output_file.hpp"
 #include "start.hpp"
 
 namespace sandbox {
@@ -26,59 +24,12 @@ std::string variable(const Environment& environment, const char* name) {
     return value != nullptr ? *value : "";
 }
 
-/// stdout; a file that appears under its name when it is complete; or what is no regular file, written as it
-/// is.
-class Output {
-  public:
-    explicit Output(const std::string& path) : path_(path) {
-        struct stat status {};
-        if (path_.empty() || path_ == "-") {
-            path_.clear();
-            fd_ =
-                UniqueFd{check(::fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1), "use", "stdout")};
-            refuse_terminal();
-        } else if (::stat(path_.c_str(), &status) == 0 && !S_ISREG(status.st_mode)) {
-            fd_ = UniqueFd{check(::open(path_.c_str(), O_WRONLY | O_CLOEXEC | O_NOCTTY), "write", path_)};
-            refuse_terminal();
-        } else {
-            temporary_ = path_ + ".tmp." + std::to_string(::getpid());
-            fd_ = UniqueFd{
-                check(::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666),
-                      "create", temporary_)};
-        }
+void refuse_terminal(int output) {
+    if (::isatty(output) == 1) {
+        throw UsageError("export", "a tar is nothing for a terminal",
+                         "name a file with -o FILE, or send stdout to one");
     }
-    ~Output() {
-        if (!temporary_.empty()) {
-            (void)::unlink(temporary_.c_str()); // the failure that leads here is being reported
-        }
-    }
-    Output(const Output&) = delete;
-    Output& operator=(const Output&) = delete;
-
-    [[nodiscard]] int fd() const noexcept { return fd_.get(); }
-
-    /// From here on the file is there under its name, also after a loss of power.
-    void complete() {
-        if (temporary_.empty()) {
-            return;
-        }
-        check(::fsync(fd_.get()), "write", temporary_);
-        check(::rename(temporary_.c_str(), path_.c_str()), "rename to", path_);
-        temporary_.clear();
-    }
-
-  private:
-    void refuse_terminal() const {
-        if (::isatty(fd_.get()) == 1) {
-            throw UsageError("export", "a tar is nothing for a terminal",
-                             "name a file with -o FILE, or send stdout to one");
-        }
-    }
-
-    std::string path_;
-    std::string temporary_; ///< while there is one
-    UniqueFd fd_;
-};
+}
 
 } // namespace
 
@@ -97,7 +48,8 @@ int export_image(const Invocation& invocation, const Environment& caller) {
         throw UsageError(image.name, "this machine's own root is not exported",
                          "name an image: a stored one, a tar, or a directory that holds a root");
     }
-    Output output{invocation.output};
+    OutputFile output{invocation.output};
+    refuse_terminal(output.fd());
     const bool single = invocation.spec.sandbox.user_namespace == UserNamespace::single;
     const MappingRequest wanted{host.uid,
                                 host.gid,

@@ -151,6 +151,13 @@ TEST_F(BuildCheck, CatchesWhatHasTheTimeAndSizeOfTheWorkspaces) {
     EXPECT_TRUE(contains(result.err, "o: differs from byte ")) << result.err;
 }
 
+TEST_F(BuildCheck, OfABuildThatMakesNothingIsNoSuccess) {
+    put("up-to-date", "1");
+    for (const Arguments& options : {Arguments{"--check"}, Arguments{"--check", "--output", "up-to-date"}}) {
+        expect_failure(build("true", options), 125, "--check", "neither build made anything", "make -B");
+    }
+}
+
 TEST_F(BuildCheck, EndsAtASignalBetweenTheBuilds) {
     put("a", "a");
     RunOptions options;

@@ -236,6 +236,16 @@ TEST_F(BuildOutputs, AReportTellsOfADirectoryThatIsMountedWithinItself) {
     EXPECT_TRUE(contains(read_text(report), "\"/srv/f\"")) << read_text(report);
 }
 
+TEST_F(BuildOutputs, AReportGoesToStdoutOrAPipeToo) {
+    EXPECT_TRUE(contains(build("exit 3", {"--report", "-"}).out, "\"exit_status\":3"));
+    EXPECT_EQ(listing(), "");
+    const std::string fifo = (scratch() / "fifo").string();
+    ASSERT_EQ(::mkfifo(fifo.c_str(), 0600), 0);
+    Process reader({"cat", fifo});
+    EXPECT_EQ(build("true", {"--report", fifo}).status, 0);
+    EXPECT_TRUE(contains(reader.wait().out, "\"exit_status\":0"));
+}
+
 TEST_F(BuildOutputs, AReportTellsOfAFailureToo) {
     const std::string report = (scratch() / "report.json").string();
     EXPECT_EQ(build("exit 4", {"--report", report}).status, 4);
@@ -362,6 +372,10 @@ TEST_F(BuildBadInput, SaysWhatIsWrong) {
     expect_failure(build("true", {"--output", ""}), 125, "--output", "empty path");
     expect_failure(build("true", {"--output", "x"}), 125, "--output x", "has not made it");
     expect_failure(build("true", {"--output", "a/../../x"}), 125, "--output a/../../x", "leads out");
+    for (const char* directory : {"/", "/proc", "/sys"}) {
+        expect_failure(build("true", {"-C", directory}), 125, std::string{"workspace "} + directory,
+                       "no overlay can be mounted over it", "-C names");
+    }
     expect_failure(build("true", {"-C", "/nosuch"}), 125, "workspace /nosuch", "No such file");
     expect_failure(build("true", {"--network", "host"}), 125, "--network host",
                    "never has the host's network");
@@ -390,6 +404,7 @@ TEST_F(BuildBadInput, OverlappingOutputsAreOne) {
 TEST_F(BuildBadInput, AWorkspaceThatCannotBeWrittenIsSaidBefore) {
     fs::permissions(workspace(), fs::perms::owner_read | fs::perms::owner_exec);
     expect_failure(build("echo ran >&2", {"--output", "x"}), 125, "workspace", "cannot put outputs into");
-    EXPECT_EQ(build("echo ran", {"--check"}).status, 0);
+    // Of a workspace that the build could not write to either.
+    expect_failure(build("true", {"--check"}), 125, "--check", "neither build made anything");
     fs::permissions(workspace(), fs::perms::owner_all);
 }
