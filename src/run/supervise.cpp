@@ -34,20 +34,13 @@ void arm(const UniqueFd& timer, std::chrono::nanoseconds span) {
     check(::timerfd_settime(timer.get(), 0, &when, nullptr), "set", "a timer");
 }
 
-/// Without a terminal of its own the sandbox has the caller's pipes. Kept open here too they would never show
-/// end of file, or SIGPIPE, to whoever is at their other end.
-void release_standard_streams() {
+/// What was passed on is no longer ours to hold: kept open here too, the caller's pipes would never show end
+/// of file, or SIGPIPE, to whoever is at their other end. Its number stays taken, for a second run of this
+/// process (`build --epoch git`) must find nothing of ours there: see main.
+void release(int first, int last, int flags) {
     const UniqueFd null{check(::open("/dev/null", O_RDWR | O_CLOEXEC), "open", "/dev/null")};
-    for (const int fd : {STDIN_FILENO, STDOUT_FILENO}) {
-        check(::dup2(null.get(), fd), "release", "a standard stream");
-    }
-}
-
-/// The same for what --preserve-fds passed on. Nothing of our own lies there: see main.
-void release_preserved(unsigned count) {
-    if (count > 0) {
-        check(::close_range(STDERR_FILENO + 1, STDERR_FILENO + count, 0), "release",
-              "the preserved descriptors");
+    for (int fd = first; fd <= last; ++fd) {
+        check(::dup3(null.get(), fd, flags), "release", "a descriptor that was passed on");
     }
 }
 
@@ -234,9 +227,12 @@ RunResult run_sandbox(const RunRequest& request, SignalSource& signals,
     try {
         RunningSandbox sandbox = launch(request, signals);
         if (!sandbox.terminal) {
-            release_standard_streams();
+            release(STDIN_FILENO, STDOUT_FILENO, 0);
         }
-        release_preserved(request.plan.process.preserved_fds);
+        if (request.plan.process.preserved_fds > 0) {
+            release(STDERR_FILENO + 1, STDERR_FILENO + static_cast<int>(request.plan.process.preserved_fds),
+                    O_CLOEXEC);
+        }
         while_running();
         result.status = Supervisor{request, signals, sandbox}.watch();
         if (request.cgroup != nullptr && request.cgroup->oom_kills() > 0) {
