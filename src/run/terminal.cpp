@@ -89,7 +89,9 @@ void TerminalProxy::prepare(pollfd* wait) const {
     wait[0] = {wants_input ? STDIN_FILENO : -1, POLLIN, 0};
     const auto master_events =
         static_cast<short>((wants_output ? POLLIN : 0) | (pending_input_.empty() ? 0 : POLLOUT));
-    wait[1] = {master_events != 0 ? master_.get() : -1, master_events, 0};
+    // A hang-up is told whatever is asked for: it would wake us until the output has made room.
+    const bool waits_for_output = hung_up_ && !pending_output_.empty();
+    wait[1] = {master_events != 0 && !waits_for_output ? master_.get() : -1, master_events, 0};
     wait[2] = {pending_output_.empty() ? -1 : output_.get(), POLLOUT, 0};
 }
 
@@ -100,9 +102,13 @@ void TerminalProxy::serve(const pollfd* ready) {
     if ((ready[1].revents & POLLOUT) != 0) {
         flush_input();
     }
-    if ((ready[1].revents & (POLLIN | POLLHUP | POLLERR)) != 0 && copy_output() == Output::ended) {
+    hung_up_ = (ready[1].revents & (POLLHUP | POLLERR)) != 0;
+    // Told of a hang-up when only input waits: what was read before it still has to go out.
+    if ((hung_up_ || (ready[1].revents & POLLIN) != 0) && pending_output_.empty() &&
+        copy_output() == Output::ended) {
         output_open_ = false;
         input_open_ = false;
+        pending_input_.clear(); // nobody is there to read it
     }
     if (ready[2].revents != 0) {
         flush_output();

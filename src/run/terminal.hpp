@@ -64,6 +64,7 @@ class TerminalProxy {
     bool has_terminal_ = false; ///< stdin is a terminal, `original_` its settings
     bool input_open_ = true;
     bool output_open_ = true;
+    bool hung_up_ = false;       ///< nobody held the sandbox's side when last looked
     std::string pending_input_;  ///< read from stdin, not yet taken by the master
     std::string pending_output_; ///< read from the master, not yet taken by stdout
 };
