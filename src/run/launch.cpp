@@ -83,10 +83,6 @@ pid_t clone_child(const RunRequest& request, Channel& channel, const sigset_t& m
     return pid;
 }
 
-bool asks_to_end(int signal) {
-    return signal == SIGINT || signal == SIGTERM || signal == SIGHUP || signal == SIGQUIT;
-}
-
 /// Waits for a packet, and keeps the signals that come first. The onlooker is served meanwhile: under a
 /// filter that tells it of calls, the command's own execve(2) waits for its word.
 void wait_for_packet(const RunRequest& request, int channel, SignalSource& signals,
@@ -199,6 +195,10 @@ void follow_child(const RunRequest& request, int channel, SignalSource& signals,
 }
 
 } // namespace
+
+bool asks_to_end(int signal) {
+    return signal == SIGINT || signal == SIGTERM || signal == SIGHUP || signal == SIGQUIT;
+}
 
 RunningSandbox launch(const RunRequest& request, SignalSource& signals) {
     Channel channel = make_channel();

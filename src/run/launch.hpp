@@ -31,6 +31,9 @@ struct RunningSandbox {
 /// the start still hangs, ends the start: LaunchInterrupted.
 RunningSandbox launch(const RunRequest& request, SignalSource& signals);
 
+/// Of the signals that are passed on.
+bool asks_to_end(int signal);
+
 /// The start was ended by a signal of the user's.
 struct LaunchInterrupted {
     int signal = 0;

@@ -117,7 +117,7 @@ class Supervisor {
     int finish() {
         const int status = shell_status(wait_for(sandbox_.init));
         if (sandbox_.terminal) {
-            sandbox_.terminal->drain(signals_.fd());
+            drain(*sandbox_.terminal);
         }
         if (sandbox_.network) {
             sandbox_.network->finish(request_.log);
@@ -132,6 +132,33 @@ class Supervisor {
             return 128 + SIGKILL;
         }
         return timed_out_ ? status_timed_out : status;
+    }
+
+    /// What the command wrote last, once it has ended. A reader that stalls holds this up until a signal asks
+    /// for the end.
+    void drain(TerminalProxy& terminal) {
+        while (terminal.copy_rest()) {
+            pollfd wait[] = {{terminal.output(), POLLOUT, 0}, {signals_.fd(), POLLIN, 0}};
+            if (::poll(wait, std::size(wait), -1) < 0 && errno != EINTR) {
+                throw_errno(errno, "wait for", "the reader of the output");
+            }
+            if (wait[1].revents != 0 && end_is_asked_for()) {
+                return;
+            }
+        }
+    }
+
+    /// The waiting signals, when there is no command any more to pass them to.
+    bool end_is_asked_for() {
+        bool asked = false;
+        while (const auto info = signals_.take()) {
+            const int number = static_cast<int>(info->ssi_signo);
+            asked = asked || asks_to_end(number);
+            if (number == SIGTSTP) {
+                stop_with_sandbox();
+            }
+        }
+        return asked;
     }
 
     void send(int number) {

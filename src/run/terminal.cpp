@@ -157,16 +157,16 @@ void TerminalProxy::flush_output() {
     }
 }
 
-void TerminalProxy::drain(int stop_fd) {
-    do {
-        while (!pending_output_.empty()) {
-            pollfd wait[] = {{output_.get(), POLLOUT, 0}, {stop_fd, POLLIN, 0}};
-            if (::poll(wait, 2, -1) > 0 && wait[1].revents != 0) {
-                return;
-            }
-            flush_output();
+bool TerminalProxy::copy_rest() {
+    if (!pending_output_.empty()) {
+        flush_output();
+    }
+    while (pending_output_.empty()) {
+        if (copy_output() != Output::some) {
+            return false;
         }
-    } while (copy_output() == Output::some);
+    }
+    return true;
 }
 
 } // namespace sandbox

@@ -40,9 +40,10 @@ class TerminalProxy {
     void prepare(pollfd* wait) const;
     void serve(const pollfd* ready);
 
-    /// Copies what is left of the sandbox's output, for its end. A reader that stalls can hold this up, until
-    /// `stop_fd` is readable.
-    void drain(int stop_fd);
+    /// Copies what is left of the sandbox's output, after its end, as far as that goes without waiting.
+    /// @return whether there is more, for when output() can be written
+    bool copy_rest();
+    [[nodiscard]] int output() const noexcept { return output_.get(); }
     /// Passes the caller's window size on. For SIGWINCH.
     void resize();
     /// Gives the caller's terminal back for a while, and takes it again. For SIGTSTP and SIGCONT.

@@ -108,3 +108,23 @@ TEST_F(StalledReader, LosesNothingWhereInputWaitsUnread) {
         << std::count(shown.begin(), shown.end(), '\n') << " lines, of which the last are "
         << shown.substr(shown.size() - std::min<std::size_t>(shown.size(), 100));
 }
+
+TEST_F(StalledReader, SignalsForTheCommandDoNotCutItsOutput) {
+    for (const int number : {SIGWINCH, SIGUSR1, SIGCONT}) {
+        open_ends();
+        Process process = start("seq 1 2000");
+        ASSERT_TRUE(command_ended());
+        process.signal(number);
+        process.signal(number);
+        const std::string shown = read_all();
+        EXPECT_TRUE(shown == lines_shown()) << "signal " << number << ": " << shown.size() << " bytes";
+        EXPECT_EQ(process.wait().status, 0);
+    }
+}
+
+TEST_F(StalledReader, ASignalThatAsksToEndIsHeard) {
+    Process process = start("seq 1 2000; exit 3");
+    ASSERT_TRUE(command_ended());
+    process.signal(SIGTERM);
+    EXPECT_EQ(process.wait().status, 3);
+}
