@@ -135,12 +135,17 @@ class Supervisor {
     }
 
     /// What the command wrote last, once it has ended. A reader that stalls holds this up until a signal asks
-    /// for the end.
+    /// for the end, or time runs out, and not at all where it has run out for good.
     void drain(TerminalProxy& terminal) {
-        while (terminal.copy_rest()) {
-            pollfd wait[] = {{terminal.output(), POLLOUT, 0}, {signals_.fd(), POLLIN, 0}};
+        while (terminal.copy_rest() && !killed_) {
+            pollfd wait[] = {
+                {terminal.output(), POLLOUT, 0}, {signals_.fd(), POLLIN, 0}, {timer_.get(), POLLIN, 0}};
             if (::poll(wait, std::size(wait), -1) < 0 && errno != EINTR) {
                 throw_errno(errno, "wait for", "the reader of the output");
+            }
+            if (wait[2].revents != 0) {
+                timed_out_ = true;
+                return;
             }
             if (wait[1].revents != 0 && end_is_asked_for()) {
                 return;

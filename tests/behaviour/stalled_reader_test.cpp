@@ -128,3 +128,18 @@ TEST_F(StalledReader, ASignalThatAsksToEndIsHeard) {
     process.signal(SIGTERM);
     EXPECT_EQ(process.wait().status, 3);
 }
+
+TEST_F(StalledReader, DoesNotHoldUpATimeout) {
+    Process process = start("exec yes", {"--timeout", "0.5", "--kill-after", "0.5"});
+    EXPECT_EQ(process.wait().status, 124);
+}
+
+TEST_F(StalledReader, DoesNotHoldUpATimeoutOfWhatIgnoresSigterm) {
+    Process process = start("trap '' TERM; yes", {"--timeout", "0.5", "--kill-after", "0.5"});
+    EXPECT_EQ(process.wait().status, 137);
+}
+
+TEST_F(StalledReader, IsTimedOutWhenTheCommandHasEnded) {
+    Process process = start("seq 1 2000; exit 3", {"--timeout", "1"});
+    EXPECT_EQ(process.wait().status, 124);
+}
