@@ -106,6 +106,7 @@ class Supervisor {
             }
             if (sandbox_.terminal) {
                 sandbox_.terminal->serve(&wait[terminal]);
+                end_where_nobody_reads(*sandbox_.terminal);
             }
             if (request_.onlooker != nullptr) {
                 request_.onlooker->serve(&wait[onlooker]);
@@ -131,7 +132,10 @@ class Supervisor {
         if (killed_) {
             return 128 + SIGKILL;
         }
-        return timed_out_ ? status_timed_out : status;
+        if (timed_out_) {
+            return status_timed_out;
+        }
+        return sandbox_.terminal && sandbox_.terminal->output_gone() ? 128 + SIGPIPE : status;
     }
 
     /// What the command wrote last, once it has ended. A reader that stalls holds this up until a signal asks
@@ -182,6 +186,14 @@ class Supervisor {
         info.si_value.sival_int = end_all_value;
         (void)sys::pidfd_send_signal(sandbox_.init.pidfd.get(), SIGTERM,
                                      &info); // gone: the loop sees it next
+    }
+
+    /// What writes to a terminal sees no SIGPIPE, so the end comes from here.
+    void end_where_nobody_reads(const TerminalProxy& terminal) {
+        if (terminal.output_gone() && !unread_) {
+            unread_ = true;
+            end_all();
+        }
     }
 
     void pass_signals() {
@@ -236,6 +248,7 @@ class Supervisor {
     UniqueFd timer_;
     bool timed_out_ = false;
     bool killed_ = false;
+    bool unread_ = false; ///< ended because nobody reads the output any more
 };
 
 } // namespace

@@ -3,6 +3,7 @@
 #include "run/terminal.hpp"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -22,6 +23,12 @@ UniqueFd open_output() {
         output = UniqueFd{::fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3)};
     }
     return output;
+}
+
+/// Whoever started us with SIGPIPE ignored wants what runs to go on without a reader.
+bool ignores_sigpipe() {
+    struct sigaction action {};
+    return ::sigaction(SIGPIPE, nullptr, &action) == 0 && action.sa_handler == SIG_IGN;
 }
 
 } // namespace
@@ -45,7 +52,8 @@ TerminalKeeper::~TerminalKeeper() {
     }
 }
 
-TerminalProxy::TerminalProxy(UniqueFd master) : master_(std::move(master)), output_(open_output()) {
+TerminalProxy::TerminalProxy(UniqueFd master)
+    : master_(std::move(master)), output_(open_output()), broken_pipe_{SIGPIPE} {
     (void)::fcntl(master_.get(), F_SETFL, O_NONBLOCK); // else only slower
     has_terminal_ = ::tcgetattr(STDIN_FILENO, &original_) == 0;
     resize();
@@ -54,6 +62,9 @@ TerminalProxy::TerminalProxy(UniqueFd master) : master_(std::move(master)), outp
 
 TerminalProxy::~TerminalProxy() {
     suspend();
+    while (broken_pipe_.take()) {
+        // Unblocked, it would kill us.
+    }
 }
 
 void TerminalProxy::make_raw() {
@@ -153,6 +164,7 @@ void TerminalProxy::flush_output() {
     if (put > 0) {
         pending_output_.erase(0, static_cast<std::size_t>(put));
     } else if (put < 0 && errno != EAGAIN && errno != EINTR) {
+        output_gone_ = output_gone_ || (errno == EPIPE && !ignores_sigpipe());
         pending_output_.clear(); // nobody is there to read it
     }
 }

@@ -7,6 +7,7 @@
 
 #include <string>
 
+#include "base/signals.hpp"
 #include "base/unique_fd.hpp"
 
 namespace sandbox {
@@ -40,6 +41,8 @@ class TerminalProxy {
     void prepare(pollfd* wait) const;
     void serve(const pollfd* ready);
 
+    /// Whether the reader of stdout has gone away, where that means SIGPIPE: then the sandbox is to end.
+    [[nodiscard]] bool output_gone() const noexcept { return output_gone_; }
     /// Copies what is left of the sandbox's output, after its end, as far as that goes without waiting.
     /// @return whether there is more, for when output() can be written
     bool copy_rest();
@@ -61,10 +64,12 @@ class TerminalProxy {
     UniqueFd master_;
     UniqueFd
         output_; ///< stdout, non-blocking where it can be: a reader that stalls must not stop the supervisor
+    SignalSource broken_pipe_; ///< SIGPIPE, which would leave the caller's terminal raw
     termios original_{};
     bool has_terminal_ = false; ///< stdin is a terminal, `original_` its settings
     bool input_open_ = true;
     bool output_open_ = true;
+    bool output_gone_ = false;
     bool hung_up_ = false;       ///< nobody held the sandbox's side when last looked
     std::string pending_input_;  ///< read from stdin, not yet taken by the master
     std::string pending_output_; ///< read from the master, not yet taken by stdout

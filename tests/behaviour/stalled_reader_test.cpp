@@ -143,3 +143,34 @@ TEST_F(StalledReader, IsTimedOutWhenTheCommandHasEnded) {
     Process process = start("seq 1 2000; exit 3", {"--timeout", "1"});
     EXPECT_EQ(process.wait().status, 124);
 }
+
+TEST_F(StalledReader, ThatGoesAwayIsSigpipeAndTheTerminalIsGivenBack) {
+    Terminal terminal{{"bash", "-c", "\"$0\" run -t \"$1\" yes | head -n 1; echo status ${PIPESTATUS[0]}",
+                       sandbox_binary(), busybox()},
+                      with_store({.in_child = [] { (void)::signal(SIGPIPE, SIG_DFL); }})};
+    const termios before = terminal.settings();
+    EXPECT_TRUE(terminal.expect("status 141"));
+    EXPECT_EQ(terminal.wait(), 0);
+    EXPECT_TRUE(same_settings(terminal.settings(), before));
+}
+
+TEST_F(StalledReader, ThatGoesAwayAfterTheCommandIsSigpipeToo) {
+    Process process = start("seq 1 2000");
+    ASSERT_TRUE(command_ended());
+    close_ends();
+    EXPECT_EQ(process.wait().status, 141);
+}
+
+TEST_F(StalledReader, SigpipeOfTheSandboxesOwnIsNotSeenInside) {
+    const Result result =
+        sandbox({"run", "-t", busybox(), "grep", "-E", "SigBlk|SigIgn", "/proc/self/status"});
+    EXPECT_EQ(result.out, "SigBlk:\t0000000000000000\r\nSigIgn:\t0000000000000000\r\n");
+}
+
+TEST_F(StalledReader, ThatGoesAwayDoesNotEndWhatWasStartedWithSigpipeIgnored) {
+    Process process = start("read line; seq 1 2000; exit 6", {},
+                            {.keep_stdin_open = true, .in_child = [] { (void)::signal(SIGPIPE, SIG_IGN); }});
+    close_ends();
+    process.send("go\n");
+    EXPECT_EQ(process.wait().status, 6);
+}
