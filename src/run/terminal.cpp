@@ -7,7 +7,11 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <climits>
+
+#include "base/error.hpp"
 
 namespace sandbox {
 
@@ -15,14 +19,10 @@ namespace {
 
 constexpr char end_of_transmission = '\x04'; // what Ctrl-D sends
 
-/// stdout in a description of its own: O_NONBLOCK on the caller's would be seen by all who share it. A socket
-/// cannot be opened again; it is used as it is.
+/// stdout in a description of its own: O_NONBLOCK on the caller's would be seen by all who share it. Not
+/// valid where it cannot be opened again: a socket, or another user's pipe.
 UniqueFd open_output() {
-    UniqueFd output{::open("/proc/self/fd/1", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)};
-    if (!output.valid()) {
-        output = UniqueFd{::fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3)};
-    }
-    return output;
+    return UniqueFd{::open("/proc/self/fd/1", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)};
 }
 
 /// Whoever started us with SIGPIPE ignored wants what runs to go on without a reader.
@@ -54,6 +54,10 @@ TerminalKeeper::~TerminalKeeper() {
 
 TerminalProxy::TerminalProxy(UniqueFd master)
     : master_(std::move(master)), output_(open_output()), broken_pipe_{SIGPIPE} {
+    if (!output_.valid()) {
+        output_ = UniqueFd{check(::fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3), "duplicate", "stdout")};
+        output_blocks_ = true;
+    }
     (void)::fcntl(master_.get(), F_SETFL, O_NONBLOCK); // else only slower
     has_terminal_ = ::tcgetattr(STDIN_FILENO, &original_) == 0;
     resize();
@@ -160,7 +164,15 @@ TerminalProxy::Output TerminalProxy::copy_output() {
 }
 
 void TerminalProxy::flush_output() {
-    const ssize_t put = ::write(output_.get(), pending_output_.data(), pending_output_.size());
+    std::size_t size = pending_output_.size();
+    if (output_blocks_) {
+        pollfd room{output_.get(), POLLOUT, 0};
+        if (::poll(&room, 1, 0) <= 0) {
+            return;
+        }
+        size = std::min(size, std::size_t{PIPE_BUF}); // for which there is room, where there is any
+    }
+    const ssize_t put = ::write(output_.get(), pending_output_.data(), size);
     if (put > 0) {
         pending_output_.erase(0, static_cast<std::size_t>(put));
     } else if (put < 0 && errno != EAGAIN && errno != EINTR) {

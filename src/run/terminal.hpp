@@ -64,7 +64,8 @@ class TerminalProxy {
     UniqueFd master_;
     UniqueFd
         output_; ///< stdout, non-blocking where it can be: a reader that stalls must not stop the supervisor
-    SignalSource broken_pipe_; ///< SIGPIPE, which would leave the caller's terminal raw
+    bool output_blocks_ = false; ///< the caller's own description, where there can be no other
+    SignalSource broken_pipe_;   ///< SIGPIPE, which would leave the caller's terminal raw
     termios original_{};
     bool has_terminal_ = false; ///< stdin is a terminal, `original_` its settings
     bool input_open_ = true;

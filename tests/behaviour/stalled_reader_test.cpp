@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -65,6 +66,13 @@ class StalledReader : public SandboxTest {
         read_ = ends[0];
         write_ = ends[1];
         (void)::fcntl(write_, F_SETPIPE_SZ, 4096);
+    }
+    void open_sockets() {
+        close_ends();
+        int ends[2];
+        ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+        read_ = ends[0];
+        write_ = ends[1];
     }
     void close_ends() {
         for (int* fd : {&read_, &write_}) {
@@ -142,6 +150,24 @@ TEST_F(StalledReader, DoesNotHoldUpATimeoutOfWhatIgnoresSigterm) {
 TEST_F(StalledReader, IsTimedOutWhenTheCommandHasEnded) {
     Process process = start("seq 1 2000; exit 3", {"--timeout", "1"});
     EXPECT_EQ(process.wait().status, 124);
+}
+
+TEST_F(StalledReader, OfASocketDoesNotHoldUpATimeoutEither) {
+    // It cannot be opened again, to be non-blocking for the sandbox alone.
+    open_sockets();
+    Process process = start("exec yes", {"--timeout", "0.5", "--kill-after", "0.5"});
+    EXPECT_EQ(process.wait().status, 124);
+    EXPECT_EQ(::fcntl(write_, F_GETFL) & O_NONBLOCK, 0) << "others may share it";
+}
+
+TEST_F(StalledReader, OfASocketLosesNothing) {
+    open_sockets();
+    const int less = 4096;
+    (void)::setsockopt(write_, SOL_SOCKET, SO_SNDBUF, &less, sizeof less);
+    Process process = start("seq 1 2000");
+    ASSERT_TRUE(command_ended());
+    EXPECT_TRUE(read_all() == lines_shown());
+    EXPECT_EQ(process.wait().status, 0);
 }
 
 TEST_F(StalledReader, ThatGoesAwayIsSigpipeAndTheTerminalIsGivenBack) {
