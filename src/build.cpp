@@ -67,6 +67,11 @@ void validate_build(const Invocation& invocation) {
         throw UsageError("--check", "only compares: it makes no report, and keeps no tree",
                          "leave out --report, --suggest-inputs and --keep-failed");
     }
+    if (build.check && invocation.spec.process.preserved_fds > 0) {
+        throw UsageError("--check, --preserve-fds",
+                         "what the first build has read of a descriptor, the second would miss",
+                         "drop one of the two");
+    }
     if (build.strict && invocation.spec.process.filter.kind == FilterKind::report) {
         throw UsageError("--strict, --seccomp log", "both listen to the build's system calls",
                          "drop one of the two");
@@ -97,6 +102,7 @@ std::string epoch_of_git(const BuildContext& context, SignalSource& signals) {
     check(::dup2(output.get(), STDOUT_FILENO), "redirect", "stdout");
     BuildRun run{world, {"git", "-c", "safe.directory=*", "log", "-1", "--format=%ct"}};
     run.whole_workspace = true;
+    run.preserves_fds = false; // they are the command's
     run.finished = [](const FinishedRun& finished) { return finished.status; };
     const int status = run_in_world(context, run, signals);
     check(::dup2(saved_in.get(), STDIN_FILENO), "restore", "stdin");

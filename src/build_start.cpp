@@ -80,6 +80,7 @@ Spec spec_in(const BuildContext& context, const BuildRun& run) {
     spec.sandbox.hostname = run.world.hostname;
     spec.sandbox.read_only = true; // what is written is written to the workspace, or is gone
     spec.process.tty = spec.process.tty == TtyUse::automatic ? TtyUse::no : spec.process.tty;
+    spec.process.preserved_fds = run.preserves_fds ? spec.process.preserved_fds : 0;
     OverlayMount workspace;
     workspace.source = run.source.empty() ? context.workspace_path : run.source;
     workspace.target = run.world.place;

@@ -43,6 +43,7 @@ struct BuildRun {
     std::vector<std::string> command;
     std::string source = {}; ///< the directory that is seen as the workspace; empty: the workspace itself
     bool whole_workspace = false; ///< whatever --input says
+    bool preserves_fds = true;    ///< those of --preserve-fds; they can be read once
     Onlooker* onlooker = nullptr;
     bool traces_reads = false; ///< the onlooker wants the root
     std::span<const sock_filter> lookups = {};

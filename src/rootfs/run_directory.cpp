@@ -25,8 +25,9 @@ constexpr const char* dead_name = "dead";
 /// upper's content does not matter any more. Documentation/filesystems/overlayfs.rst, "Volatile mount".
 constexpr const char* volatile_mark = "work/work/incompat/volatile/dirty";
 
+/// What cannot be looked at may be there: work/work has mode 0 while a run uses it, and after its kill.
 bool exists(int dir_fd, const char* path) {
-    return ::faccessat(dir_fd, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+    return ::faccessat(dir_fd, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0 || (errno != ENOENT && errno != ENOTDIR);
 }
 
 /// overlayfs makes the directories above the mark with mode 0: their owner opens them first.

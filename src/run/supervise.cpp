@@ -34,20 +34,13 @@ void arm(const UniqueFd& timer, std::chrono::nanoseconds span) {
     check(::timerfd_settime(timer.get(), 0, &when, nullptr), "set", "a timer");
 }
 
-/// Without a terminal of its own the sandbox has the caller's pipes. Kept open here too they would never show
-/// end of file, or SIGPIPE, to whoever is at their other end.
-void release_standard_streams() {
+/// What was passed on is no longer ours to hold: kept open here too, the caller's pipes would never show end
+/// of file, or SIGPIPE, to whoever is at their other end. Its number stays taken, for a second run of this
+/// process (`build --epoch git`) must find nothing of ours there: see main.
+void release(int first, int last, int flags) {
     const UniqueFd null{check(::open("/dev/null", O_RDWR | O_CLOEXEC), "open", "/dev/null")};
-    for (const int fd : {STDIN_FILENO, STDOUT_FILENO}) {
-        check(::dup2(null.get(), fd), "release", "a standard stream");
-    }
-}
-
-/// The same for what --preserve-fds passed on. Nothing of our own lies there: see main.
-void release_preserved(unsigned count) {
-    if (count > 0) {
-        check(::close_range(STDERR_FILENO + 1, STDERR_FILENO + count, 0), "release",
-              "the preserved descriptors");
+    for (int fd = first; fd <= last; ++fd) {
+        check(::dup3(null.get(), fd, flags), "release", "a descriptor that was passed on");
     }
 }
 
@@ -113,6 +106,7 @@ class Supervisor {
             }
             if (sandbox_.terminal) {
                 sandbox_.terminal->serve(&wait[terminal]);
+                end_where_nobody_reads(*sandbox_.terminal);
             }
             if (request_.onlooker != nullptr) {
                 request_.onlooker->serve(&wait[onlooker]);
@@ -124,7 +118,7 @@ class Supervisor {
     int finish() {
         const int status = shell_status(wait_for(sandbox_.init));
         if (sandbox_.terminal) {
-            sandbox_.terminal->drain(signals_.fd());
+            drain(*sandbox_.terminal);
         }
         if (sandbox_.network) {
             sandbox_.network->finish(request_.log);
@@ -138,7 +132,42 @@ class Supervisor {
         if (killed_) {
             return 128 + SIGKILL;
         }
-        return timed_out_ ? status_timed_out : status;
+        if (timed_out_) {
+            return status_timed_out;
+        }
+        return sandbox_.terminal && sandbox_.terminal->output_gone() ? 128 + SIGPIPE : status;
+    }
+
+    /// What the command wrote last, once it has ended. A reader that stalls holds this up until a signal asks
+    /// for the end, or time runs out, and not at all where it has run out for good.
+    void drain(TerminalProxy& terminal) {
+        while (terminal.copy_rest() && !killed_) {
+            pollfd wait[] = {
+                {terminal.output(), POLLOUT, 0}, {signals_.fd(), POLLIN, 0}, {timer_.get(), POLLIN, 0}};
+            if (::poll(wait, std::size(wait), -1) < 0 && errno != EINTR) {
+                throw_errno(errno, "wait for", "the reader of the output");
+            }
+            if (wait[2].revents != 0) {
+                timed_out_ = true;
+                return;
+            }
+            if (wait[1].revents != 0 && end_is_asked_for()) {
+                return;
+            }
+        }
+    }
+
+    /// The waiting signals, when there is no command any more to pass them to.
+    bool end_is_asked_for() {
+        bool asked = false;
+        while (const auto info = signals_.take()) {
+            const int number = static_cast<int>(info->ssi_signo);
+            asked = asked || asks_to_end(number);
+            if (number == SIGTSTP) {
+                stop_with_sandbox();
+            }
+        }
+        return asked;
     }
 
     void send(int number) {
@@ -157,6 +186,14 @@ class Supervisor {
         info.si_value.sival_int = end_all_value;
         (void)sys::pidfd_send_signal(sandbox_.init.pidfd.get(), SIGTERM,
                                      &info); // gone: the loop sees it next
+    }
+
+    /// What writes to a terminal sees no SIGPIPE, so the end comes from here.
+    void end_where_nobody_reads(const TerminalProxy& terminal) {
+        if (terminal.output_gone() && !unread_) {
+            unread_ = true;
+            end_all();
+        }
     }
 
     void pass_signals() {
@@ -211,6 +248,7 @@ class Supervisor {
     UniqueFd timer_;
     bool timed_out_ = false;
     bool killed_ = false;
+    bool unread_ = false; ///< ended because nobody reads the output any more
 };
 
 } // namespace
@@ -234,9 +272,12 @@ RunResult run_sandbox(const RunRequest& request, SignalSource& signals,
     try {
         RunningSandbox sandbox = launch(request, signals);
         if (!sandbox.terminal) {
-            release_standard_streams();
+            release(STDIN_FILENO, STDOUT_FILENO, 0);
         }
-        release_preserved(request.plan.process.preserved_fds);
+        if (request.plan.process.preserved_fds > 0) {
+            release(STDERR_FILENO + 1, STDERR_FILENO + static_cast<int>(request.plan.process.preserved_fds),
+                    O_CLOEXEC);
+        }
         while_running();
         result.status = Supervisor{request, signals, sandbox}.watch();
         if (request.cgroup != nullptr && request.cgroup->oom_kills() > 0) {

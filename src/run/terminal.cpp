@@ -3,10 +3,15 @@
 #include "run/terminal.hpp"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <climits>
+
+#include "base/error.hpp"
 
 namespace sandbox {
 
@@ -14,14 +19,16 @@ namespace {
 
 constexpr char end_of_transmission = '\x04'; // what Ctrl-D sends
 
-/// stdout in a description of its own: O_NONBLOCK on the caller's would be seen by all who share it. A socket
-/// cannot be opened again; it is used as it is.
+/// stdout in a description of its own: O_NONBLOCK on the caller's would be seen by all who share it. Not
+/// valid where it cannot be opened again: a socket, or another user's pipe.
 UniqueFd open_output() {
-    UniqueFd output{::open("/proc/self/fd/1", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)};
-    if (!output.valid()) {
-        output = UniqueFd{::fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3)};
-    }
-    return output;
+    return UniqueFd{::open("/proc/self/fd/1", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)};
+}
+
+/// Whoever started us with SIGPIPE ignored wants what runs to go on without a reader.
+bool ignores_sigpipe() {
+    struct sigaction action {};
+    return ::sigaction(SIGPIPE, nullptr, &action) == 0 && action.sa_handler == SIG_IGN;
 }
 
 } // namespace
@@ -45,7 +52,12 @@ TerminalKeeper::~TerminalKeeper() {
     }
 }
 
-TerminalProxy::TerminalProxy(UniqueFd master) : master_(std::move(master)), output_(open_output()) {
+TerminalProxy::TerminalProxy(UniqueFd master)
+    : master_(std::move(master)), output_(open_output()), broken_pipe_{SIGPIPE} {
+    if (!output_.valid()) {
+        output_ = UniqueFd{check(::fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3), "duplicate", "stdout")};
+        output_blocks_ = true;
+    }
     (void)::fcntl(master_.get(), F_SETFL, O_NONBLOCK); // else only slower
     has_terminal_ = ::tcgetattr(STDIN_FILENO, &original_) == 0;
     resize();
@@ -54,6 +66,9 @@ TerminalProxy::TerminalProxy(UniqueFd master) : master_(std::move(master)), outp
 
 TerminalProxy::~TerminalProxy() {
     suspend();
+    while (broken_pipe_.take()) {
+        // Unblocked, it would kill us.
+    }
 }
 
 void TerminalProxy::make_raw() {
@@ -89,7 +104,9 @@ void TerminalProxy::prepare(pollfd* wait) const {
     wait[0] = {wants_input ? STDIN_FILENO : -1, POLLIN, 0};
     const auto master_events =
         static_cast<short>((wants_output ? POLLIN : 0) | (pending_input_.empty() ? 0 : POLLOUT));
-    wait[1] = {master_events != 0 ? master_.get() : -1, master_events, 0};
+    // A hang-up is told whatever is asked for: it would wake us until the output has made room.
+    const bool waits_for_output = hung_up_ && !pending_output_.empty();
+    wait[1] = {master_events != 0 && !waits_for_output ? master_.get() : -1, master_events, 0};
     wait[2] = {pending_output_.empty() ? -1 : output_.get(), POLLOUT, 0};
 }
 
@@ -100,9 +117,13 @@ void TerminalProxy::serve(const pollfd* ready) {
     if ((ready[1].revents & POLLOUT) != 0) {
         flush_input();
     }
-    if ((ready[1].revents & (POLLIN | POLLHUP | POLLERR)) != 0 && copy_output() == Output::ended) {
+    hung_up_ = (ready[1].revents & (POLLHUP | POLLERR)) != 0;
+    // Told of a hang-up when only input waits: what was read before it still has to go out.
+    if ((hung_up_ || (ready[1].revents & POLLIN) != 0) && pending_output_.empty() &&
+        copy_output() == Output::ended) {
         output_open_ = false;
         input_open_ = false;
+        pending_input_.clear(); // nobody is there to read it
     }
     if (ready[2].revents != 0) {
         flush_output();
@@ -143,24 +164,33 @@ TerminalProxy::Output TerminalProxy::copy_output() {
 }
 
 void TerminalProxy::flush_output() {
-    const ssize_t put = ::write(output_.get(), pending_output_.data(), pending_output_.size());
+    std::size_t size = pending_output_.size();
+    if (output_blocks_) {
+        pollfd room{output_.get(), POLLOUT, 0};
+        if (::poll(&room, 1, 0) <= 0) {
+            return;
+        }
+        size = std::min(size, std::size_t{PIPE_BUF}); // for which there is room, where there is any
+    }
+    const ssize_t put = ::write(output_.get(), pending_output_.data(), size);
     if (put > 0) {
         pending_output_.erase(0, static_cast<std::size_t>(put));
     } else if (put < 0 && errno != EAGAIN && errno != EINTR) {
+        output_gone_ = output_gone_ || (errno == EPIPE && !ignores_sigpipe());
         pending_output_.clear(); // nobody is there to read it
     }
 }
 
-void TerminalProxy::drain(int stop_fd) {
-    do {
-        while (!pending_output_.empty()) {
-            pollfd wait[] = {{output_.get(), POLLOUT, 0}, {stop_fd, POLLIN, 0}};
-            if (::poll(wait, 2, -1) > 0 && wait[1].revents != 0) {
-                return;
-            }
-            flush_output();
+bool TerminalProxy::copy_rest() {
+    if (!pending_output_.empty()) {
+        flush_output();
+    }
+    while (pending_output_.empty()) {
+        if (copy_output() != Output::some) {
+            return false;
         }
-    } while (copy_output() == Output::some);
+    }
+    return true;
 }
 
 } // namespace sandbox

@@ -7,6 +7,7 @@
 
 #include <string>
 
+#include "base/signals.hpp"
 #include "base/unique_fd.hpp"
 
 namespace sandbox {
@@ -40,9 +41,12 @@ class TerminalProxy {
     void prepare(pollfd* wait) const;
     void serve(const pollfd* ready);
 
-    /// Copies what is left of the sandbox's output, for its end. A reader that stalls can hold this up, until
-    /// `stop_fd` is readable.
-    void drain(int stop_fd);
+    /// Whether the reader of stdout has gone away, where that means SIGPIPE: then the sandbox is to end.
+    [[nodiscard]] bool output_gone() const noexcept { return output_gone_; }
+    /// Copies what is left of the sandbox's output, after its end, as far as that goes without waiting.
+    /// @return whether there is more, for when output() can be written
+    bool copy_rest();
+    [[nodiscard]] int output() const noexcept { return output_.get(); }
     /// Passes the caller's window size on. For SIGWINCH.
     void resize();
     /// Gives the caller's terminal back for a while, and takes it again. For SIGTSTP and SIGCONT.
@@ -60,10 +64,14 @@ class TerminalProxy {
     UniqueFd master_;
     UniqueFd
         output_; ///< stdout, non-blocking where it can be: a reader that stalls must not stop the supervisor
+    bool output_blocks_ = false; ///< the caller's own description, where there can be no other
+    SignalSource broken_pipe_;   ///< SIGPIPE, which would leave the caller's terminal raw
     termios original_{};
     bool has_terminal_ = false; ///< stdin is a terminal, `original_` its settings
     bool input_open_ = true;
     bool output_open_ = true;
+    bool output_gone_ = false;
+    bool hung_up_ = false;       ///< nobody held the sandbox's side when last looked
     std::string pending_input_;  ///< read from stdin, not yet taken by the master
     std::string pending_output_; ///< read from the master, not yet taken by stdout
 };

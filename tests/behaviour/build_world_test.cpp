@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // `sandbox build`: the world of a build, and what it sees of its workspace.
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <algorithm>
 
 #include "build_fixture.hpp"
@@ -9,7 +12,33 @@ namespace fs = std::filesystem;
 
 namespace {
 
-class BuildWorld : public BuildTest {};
+class BuildWorld : public BuildTest {
+  protected:
+    /// Makes the workspace a repository with one commit of that time.
+    void commit_at(const std::string& time) {
+        RunOptions options;
+        options.directory = workspace();
+        options.environment = {{"GIT_COMMITTER_DATE", time}};
+        const std::string identity = "-c user.name=a -c user.email=a@b ";
+        ASSERT_EQ(
+            run({"sh", "-c", "git init -q . && echo x > f && git add f && git " + identity + "commit -qm x"},
+                options)
+                .status,
+            0);
+    }
+    /// 3 is a file that says so; 4 and up are closed.
+    [[nodiscard]] RunOptions with_descriptor_3() const {
+        const std::string path = scratch() / "three";
+        write_text(path, "through 3\n");
+        RunOptions options;
+        options.in_child = [path] {
+            const int fd = ::open(path.c_str(), O_RDONLY);
+            (void)::dup2(fd, 3);
+            (void)::close_range(4, ~0U, 0);
+        };
+        return options;
+    }
+};
 class BuildInputs : public BuildTest {};
 
 } // namespace
@@ -55,16 +84,10 @@ TEST_F(BuildWorld, PassesTheEpochOfItsCallerOn) {
 
 TEST_F(BuildWorld, TakesTheEpochOfTheLastCommit) {
     REQUIRE_PROGRAM("git");
+    commit_at("1500000000 +0000");
+    // A stranger's configuration may name a program: it would run inside.
     RunOptions options;
     options.directory = workspace();
-    options.environment = {{"GIT_COMMITTER_DATE", "1500000000 +0000"}};
-    const std::string identity = "-c user.name=a -c user.email=a@b ";
-    ASSERT_EQ(
-        run({"sh", "-c", "git init -q . && echo x > f && git add f && git " + identity + "commit -qm x"},
-            options)
-            .status,
-        0);
-    // A stranger's configuration may name a program: it would run inside.
     ASSERT_EQ(
         run({"git", "config", "core.fsmonitor", "touch " + (scratch() / "ran").string()}, options).status, 0);
     EXPECT_EQ(build("echo $SOURCE_DATE_EPOCH", {"--epoch", "git", "--input", "f"}).out, "1500000000\n");
@@ -76,6 +99,46 @@ TEST_F(BuildWorld, SaysWhenGitTellsNoTime) {
     EXPECT_EQ(result.status, 125);
     EXPECT_TRUE(contains(result.err, "sandbox: --epoch git: git tells no time of a last commit\nhint: "))
         << result.err;
+}
+
+TEST_F(BuildWorld, PreservedDescriptorsAreTheCommandsAndNotGits) {
+    REQUIRE_PROGRAM("git");
+    commit_at("1500000000 +0000");
+    const Result result = build("cat <&3 > o; echo $SOURCE_DATE_EPOCH >> o",
+                                {"--epoch", "git", "--preserve-fds", "8", "-o", "o"}, with_descriptor_3());
+    EXPECT_EQ(result.status, 0) << result.err;
+    EXPECT_EQ(result.err, "");
+    EXPECT_EQ(get("o"), "through 3\n1500000000\n");
+}
+
+TEST_F(BuildWorld, ReleasingPreservedDescriptorsLeavesTheRunsLockAlone) {
+    // Without it another start would take the directory that this one writes to.
+    REQUIRE_PROGRAM("git");
+    REQUIRE_PROGRAM("flock");
+    commit_at("1500000000 +0000");
+    RunOptions options = with_store(with_descriptor_3());
+    options.directory = workspace();
+    options.keep_stdin_open = true;
+    Process process{sandbox_command({"build", "--epoch", "git", "--preserve-fds", "30", "--", "sh", "-c",
+                                     "echo up; read line; echo $line"}),
+                    options};
+    ASSERT_TRUE(process.wait_for_output("up"));
+    unsigned locked = 0;
+    for (const auto& kind : fs::directory_iterator{store() / "runs"}) {
+        locked += run({"flock", "-n", kind.path() / "0", "true"}).status == 1 ? 1 : 0;
+    }
+    EXPECT_GE(locked, 1U) << "nobody holds the live run's directory";
+    process.send("on\n");
+    process.close_stdin();
+    const Result result = process.wait();
+    EXPECT_EQ(result.status, 0) << result.err;
+    EXPECT_EQ(result.out, "up\non\n");
+}
+
+TEST_F(BuildWorld, ACheckHasNoDescriptorsToPreserve) {
+    // The second build would find them read to their end.
+    expect_failure(build("true", {"--check", "--preserve-fds", "8"}, with_descriptor_3()), 125,
+                   "--check, --preserve-fds");
 }
 
 TEST_F(BuildWorld, EnvironmentCanBeAdded) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Point 4: a writable layer that vanishes, by each of the ways to make it; the image never changes.
+#include <signal.h>
 #include <unistd.h>
 
 #include "archive.hpp"
@@ -191,3 +192,77 @@ TEST_F(WritableLayer, TheLayerIsUsedAgainByTheNextStart) {
             << kind.path();
     }
 }
+
+namespace {
+
+/// Each start from the image with a map of another kind, and a build.
+struct KilledStart {
+    const char* name;
+    Arguments options;
+};
+
+void PrintTo(const KilledStart& start, std::ostream* stream) {
+    *stream << start.name;
+}
+
+class AfterAKill : public SandboxTest, public ::testing::WithParamInterface<KilledStart> {
+  protected:
+    /// `sandbox run OPTIONS` or a build, of the same kind each time.
+    [[nodiscard]] Arguments start(const std::string& text) const {
+        const bool is_build = GetParam().options.front() == "build";
+        Arguments arguments = GetParam().options;
+        if (is_build) {
+            arguments.insert(arguments.end(), {"-C", scratch(), "--"});
+        } else {
+            arguments.push_back(busybox());
+        }
+        arguments.insert(arguments.end(), {"sh", "-c", text});
+        return sandbox_command(arguments);
+    }
+    /// The run directories with their inodes: one that was set aside has another in its place.
+    [[nodiscard]] std::string run_directories() const {
+        return run({"find", (store() / "runs").string(), "-mindepth", "2", "-maxdepth", "2", "-printf",
+                    "%P %i\\n"})
+            .out;
+    }
+};
+
+const KilledStart killed_starts[] = {
+    {"Run", {"run"}},
+    {"RunWithoutADomain", {"run", "--domain", "off"}},
+    {"RunWithASingleId", {"run", "--userns", "single"}},
+    {"RunAsYourself", {"run", "--userns", "keep-id"}},
+    {"RunAsYourselfWithoutADomain", {"run", "--userns", "keep-id", "--domain", "off"}},
+    {"Build", {"build"}}};
+
+} // namespace
+
+TEST_P(AfterAKill, TheNextStartIsOnTheDiskThoughNothingWasWritten) {
+    // overlayfs's mark of a volatile mount lies where nobody may look: its directory has mode 0.
+    for (int i = 0; i < 2; ++i) {
+        Process process{start("echo up; exec sleep 1000"), with_store({.keep_stdin_open = true})};
+        ASSERT_TRUE(process.wait_for_output("up"));
+        process.signal(SIGKILL);
+        (void)process.wait();
+        ASSERT_TRUE(eventually([] { return descendants().empty(); }));
+        const Result next = run(start("echo on"), with_store({}));
+        EXPECT_EQ(next.out, "on\n");
+        EXPECT_EQ(next.err, "") << "no other storage than that of any start";
+        EXPECT_EQ(next.status, 0);
+    }
+}
+
+TEST_P(AfterAKill, ADirectoryThatWasLeftCleanIsUsedAgain) {
+    ASSERT_EQ(run(start("true"), with_store({})).status, 0);
+    const std::string before = run_directories();
+    EXPECT_NE(before, "");
+    for (const char* text : {"true", "touch /tmp/made", "true"}) {
+        const Result result = run(start(text), with_store({}));
+        EXPECT_EQ(result.status, 0) << result.err;
+        EXPECT_EQ(result.err, "");
+        EXPECT_EQ(run_directories(), before) << "taken for what a killed run left";
+    }
+}
+
+INSTANTIATE_TEST_SUITE_P(By, AfterAKill, ::testing::ValuesIn(killed_starts),
+                         [](const auto& tested) { return std::string{tested.param.name}; });
