@@ -237,10 +237,23 @@ int do_rmi(const Context& context) {
                          "no stored image has this name: there is no store", "sandbox import puts one there");
     }
     const Mapping mapping = prepare_mapping(mapping_request(context, *store), context.log);
+    // As rm(1): what cannot be removed does not keep the rest. The last failure is thrown, those before it
+    // told.
+    std::optional<Error> failure;
     for (const std::string& word : context.invocation.words) {
-        for (const std::string& gone : remove_image(*store, word, mapping)) {
-            say(is_digest(gone) ? "removed " + short_id(gone) : "untagged " + gone);
+        try {
+            for (const std::string& gone : remove_image(*store, word, mapping)) {
+                say(is_digest(gone) ? "removed " + short_id(gone) : "untagged " + gone);
+            }
+        } catch (const Error& error) {
+            if (failure) {
+                context.log.note(failure->what());
+            }
+            failure = error;
         }
+    }
+    if (failure) {
+        throw Error{*failure};
     }
     return 0;
 }

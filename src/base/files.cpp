@@ -90,11 +90,11 @@ void write_file_atomically(int dir_fd, const std::string& path, std::string_view
     {
         const UniqueFd file{check(
             ::openat(dir_fd, temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600),
-            "create", temporary)};
+            "write", path)};
         try {
-            write_all(file.get(), bytes, temporary);
+            write_all(file.get(), bytes, path);
             if (mode != 0600) {
-                check(::fchmod(file.get(), mode), "set the mode of", temporary);
+                check(::fchmod(file.get(), mode), "set the mode of", path);
             }
         } catch (...) {
             (void)::unlinkat(dir_fd, temporary.c_str(), 0); // the first failure is the one to report
@@ -104,7 +104,7 @@ void write_file_atomically(int dir_fd, const std::string& path, std::string_view
     if (::renameat(dir_fd, temporary.c_str(), dir_fd, path.c_str()) < 0) {
         const int code = errno;
         (void)::unlinkat(dir_fd, temporary.c_str(), 0); // the first failure is the one to report
-        throw_errno(code, "rename", temporary);
+        throw_errno(code, "write", path);
     }
 }
 

@@ -125,6 +125,9 @@ AllowRule parse_allow_rule(std::string_view option, std::string_view text) {
         host = text.substr(0, text.find(':'));
         port = text.substr(text.find(':'));
     }
+    if (text.find("://") != std::string_view::npos) {
+        refuse_allow(option, text, "a host is wanted, and this is a URL");
+    }
     if (!port.empty()) {
         const auto number = parse_number(port.substr(1), most_ports);
         if (!number || *number == 0) {

@@ -2,9 +2,11 @@
 // The command line: which words are options is decided here, what they mean by Boost.Program_options' rules
 // for long and short names and by the table.
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 
 #include "base/error.hpp"
 #include "base/files.hpp"
@@ -52,15 +54,18 @@ std::string nearest_option(std::string_view name) {
     return best;
 }
 
-[[noreturn]] void refuse_unknown(const std::string& word, std::string_view name) {
+[[noreturn]] void refuse_unknown(const std::string& word, std::string_view name, const std::string& command) {
     const std::string nearest = nearest_option(name);
-    throw UsageError(printable(word), "no such option",
-                     nearest.empty() ? "sandbox help run lists them all" : "did you mean --" + nearest + "?");
+    throw UsageError(
+        printable(word), "no such option",
+        nearest.empty() ? "sandbox help " + command + " lists them all" : "did you mean --" + nearest + "?");
 }
 
 class Splitter {
   public:
-    explicit Splitter(const std::vector<std::string>& words) : words_(words) {}
+    /// @param command for hints
+    Splitter(const std::vector<std::string>& words, std::string command)
+        : words_(words), command_(std::move(command)) {}
 
     SplitArguments split() {
         for (; next_ < words_.size(); ++next_) {
@@ -89,8 +94,7 @@ class Splitter {
     const std::string& take_value(const Option& option) {
         if (next_ + 1 >= words_.size()) {
             throw UsageError("--" + std::string{option.name}, "needs a value",
-                             "--" + std::string{option.name} + " " + option.value_name +
-                                 (option.letter == 'h' ? "; for help: sandbox help run" : ""));
+                             "--" + std::string{option.name} + " " + option.value_name);
         }
         return words_[++next_];
     }
@@ -100,7 +104,7 @@ class Splitter {
         const std::string name = word.substr(2, equals == std::string::npos ? equals : equals - 2);
         const Option* option = find_option(name);
         if (option == nullptr) {
-            refuse_unknown(word.substr(0, equals), name);
+            refuse_unknown(word.substr(0, equals), name, command_);
         }
         if (equals != std::string::npos) {
             add(*option, word.substr(equals + 1));
@@ -117,7 +121,11 @@ class Splitter {
             const Option* option = find_option(word[i]);
             if (option == nullptr) {
                 throw UsageError("-" + printable(word.substr(i, 1)), "no such option",
-                                 "sandbox help run lists them all");
+                                 "sandbox help " + command_ + " lists them all");
+            }
+            if (option->letter == 'h' && i + 1 == word.size() && next_ + 1 == words_.size()) {
+                result_.help = true; // a host's name does not follow, so that is not what was meant
+                return;
             }
             if (option->value == OptionValue::none) {
                 add(*option, "true");
@@ -129,6 +137,7 @@ class Splitter {
     }
 
     const std::vector<std::string>& words_;
+    std::string command_;
     std::size_t next_ = 0;
     SplitArguments result_;
 };
@@ -154,12 +163,27 @@ void apply_file(const std::string& path, const std::string& text, Invocation& in
     }
 }
 
-/// Defaults that cannot be read, under another user's HOME, are none.
-std::optional<std::string> read_user_config(const std::string& path) {
-    if (path.empty() || ::access(path.c_str(), R_OK) < 0) {
-        return std::nullopt;
+/// Whether the path, which cannot be looked at, leads through another user's directory.
+bool is_another_users(std::string path) {
+    struct stat status {};
+    while (path.size() > 1 && ::stat(path.c_str(), &status) < 0) {
+        path.resize(std::max<std::size_t>(path.rfind('/'), 1));
     }
-    return read_file_if_exists(AT_FDCWD, path);
+    return status.st_uid != ::geteuid() && !S_ISREG(status.st_mode);
+}
+
+/// Defaults under another user's HOME are none. One's own may be what a start relies on to be confined, so
+/// that they cannot be read is no reason to go on.
+std::optional<std::string> read_user_config(const std::string& path) {
+    try {
+        return path.empty() ? std::nullopt : read_file_if_exists(AT_FDCWD, path);
+    } catch (const SystemError& error) {
+        if (error.code() == EACCES && is_another_users(path)) {
+            return std::nullopt;
+        }
+        throw SystemError(error.code(), "read", printable(path),
+                          "it holds your defaults: make it readable, or remove it");
+    }
 }
 
 /// IMAGE, then the command's words; a "--" between them, or before both, says nothing more.
@@ -224,7 +248,7 @@ Invocation parse_invocation(const std::vector<std::string>& arguments, const Par
         return invocation;
     }
     // Options may stand before the command's name too.
-    SplitArguments before = Splitter{arguments}.split();
+    SplitArguments before = Splitter{arguments, "run"}.split();
     if (before.positional.empty()) {
         invocation.command = "help";
         return invocation;
@@ -235,10 +259,11 @@ Invocation parse_invocation(const std::vector<std::string>& arguments, const Par
         throw UsageError(printable(invocation.command), "no such command", "sandbox help lists them");
     }
     if (invocation.command == "help") {
-        invocation.topic = before.positional.empty() ? "" : before.positional.front();
+        const bool is_named = !before.positional.empty() && !before.positional.front().starts_with('-');
+        invocation.topic = is_named ? before.positional.front() : "";
         return invocation;
     }
-    const SplitArguments after = Splitter{before.positional}.split();
+    const SplitArguments after = Splitter{before.positional, invocation.command}.split();
     if (before.help || after.help) {
         invocation.topic = invocation.command;
         invocation.command = "help";

@@ -107,9 +107,15 @@ Finding check_store(const std::string& store_path) {
     const std::string place = existing_part(store_path);
     struct stat status {};
     struct statvfs room {};
+    if (place == store_path && ::stat(place.c_str(), &status) == 0 && !S_ISDIR(status.st_mode)) {
+        return {finding.name, Finding::State::missing, place + ": not a directory",
+                "name another place with --root or SANDBOX_ROOT"};
+    }
     if (::stat(place.c_str(), &status) < 0 || ::statvfs(place.c_str(), &room) < 0 ||
         ::access(place.c_str(), W_OK) < 0) {
-        return {finding.name, Finding::State::missing, place + ": " + error_text(errno),
+        return {finding.name, Finding::State::missing,
+                store_path + ": " + (place == store_path ? "" : "cannot be made in " + place + ": ") +
+                    error_text(errno),
                 "name another place with --root or SANDBOX_ROOT"};
     }
     if (::access((store_path + "/version").c_str(), F_OK) == 0) {
@@ -174,7 +180,7 @@ Finding check_overlay(const std::string& store_path) {
     }
     finding.detail = "the kernel's overlayfs does not work in the store (" + error_text(failure) +
                      "): fuse-overlayfs or a copy takes its place, which is slower";
-    finding.fix = "put the store on ext4, xfs or btrfs with --root or SANDBOX_ROOT; Linux 5.11 or later";
+    finding.fix = "put the store on ext4, xfs or btrfs with --root or SANDBOX_ROOT";
     return finding;
 }
 

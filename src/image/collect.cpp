@@ -112,7 +112,11 @@ std::string find_image(const Store& store, const std::string& word) {
         }
     }
     if (found.empty()) {
-        throw UsageError(printable(word), "no stored image has this name", "sandbox images lists them");
+        const bool is_short = digits.size() < fewest_digits &&
+                              digits.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+        throw UsageError(printable(word), "no stored image has this name",
+                         is_short ? "sandbox images lists them; an id needs six digits or more"
+                                  : "sandbox images lists them");
     }
     return found;
 }

@@ -37,6 +37,9 @@ void require_root_filesystem(const UniqueFd& directory, const std::string& name)
         if (::fstatat(directory.get(), entry, &status, AT_SYMLINK_NOFOLLOW) == 0) {
             return;
         }
+        if (errno == EACCES) {
+            throw SystemError(errno, "look into", name);
+        }
     }
     throw UsageError(name, "the directory is no root file system: it has none of bin, usr, etc, sbin, lib",
                      "unpack one there, or name an archive: sandbox run IMAGE.tar COMMAND");
@@ -81,7 +84,9 @@ Archive open_archive(const std::string& name) {
             check(::fcntl(archive.file.get(), F_SETFL, 0), "read", name);
         }
     } else {
-        throw UsageError(name, "neither a file nor a directory");
+        throw UsageError(
+            name, name == "-" ? "stdin is neither a file nor a pipe" : "neither a file nor a directory",
+            name == "-" ? "name the archive, or pipe it in: curl URL | sandbox run - COMMAND" : "");
     }
     return archive;
 }

@@ -29,8 +29,11 @@ class CommandError : public Error {
     const std::string name = plan.process.arguments[0];
     const std::string command = name.empty() ? "''" : printable(name);
     if (!report.found) {
-        throw CommandError(not_found, command, "command not found in the sandbox",
-                           "its PATH decides where it is looked for; a path with a slash is taken as it is");
+        throw CommandError(
+            not_found, command, "command not found in the sandbox",
+            name.starts_with('-')
+                ? "options come before IMAGE: what follows it is the command"
+                : "its PATH decides where it is looked for; a path with a slash is taken as it is");
     }
     switch (report.code) {
         case ENOENT:
@@ -88,10 +91,12 @@ Error workspace_failure(const Report& report, const Plan& plan) {
     for (const Step& step : plan.steps) {
         workspace = step.kind == StepKind::workspace ? printable(step.source) : workspace;
     }
-    return SystemError(report.code, "mount an overlay on", workspace,
-                       plan.workspace.upper_on_tmpfs
-                           ? "a tmpfs needs Linux 6.6 for this; --root DIR names a directory on another disk"
-                           : "--root DIR names a directory on another disk for what the build writes");
+    return SystemError(
+        report.code, "mount an overlay on", workspace,
+        plan.workspace.upper_on_tmpfs
+            ? "-C names a workspace on another file system, --root DIR a disk for what is written; "
+              "a tmpfs can take that from Linux 6.6 on"
+            : "--root DIR names a directory on another disk for what the build writes");
 }
 
 Error step_failure(const Report& report, const Plan& plan) {

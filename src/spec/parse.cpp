@@ -312,7 +312,8 @@ std::string parse_hostname(std::string_view text) {
     const auto labels = split(text, '.');
     if (text.size() > 64 || !std::all_of(labels.begin(), labels.end(), is_label) ||
         !std::all_of(text.begin(), text.end(), fits)) {
-        refuse("--hostname", text, "not a host name", "letters, digits, '-' and '.', at most 64 bytes");
+        refuse("--hostname", text, "not a host name",
+               "letters, digits, '-' and '.', at most 64 bytes, and 63 between dots");
     }
     return std::string{text};
 }

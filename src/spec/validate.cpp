@@ -55,7 +55,7 @@ void validate_network(const SandboxSpec& sandbox) {
         throw UsageError(option,
                          kind == Network::none ? "there is no network to apply it to"
                                                : "does not apply to the host's network",
-                         "leave --network at slirp, its default");
+                         "--network slirp makes one; a configuration file may say otherwise");
     }
     if (!network.capture.empty() && network.engine == NetEngine::splice) {
         throw UsageError("--pcap, --net-engine splice",

@@ -48,6 +48,13 @@ TEST_F(BadInput, ADirectoryThatIsNoRoot) {
     expect_failure(sandbox({"run", scratch() / "dir", "true"}), 125, "dir", "no root file system", "hint: ");
 }
 
+TEST_F(BadInput, ADirectoryThatCannotBeLookedInto) {
+    const std::string directory = (scratch() / "closed").string();
+    std::filesystem::create_directory(directory);
+    std::filesystem::permissions(directory, std::filesystem::perms::none);
+    expect_failure(sandbox({"run", directory, "true"}), 125, directory, "Permission denied");
+}
+
 TEST_F(BadInput, NotAnArchive) {
     write_text(scratch() / "note.txt", "This is a letter, and no archive at all.\n");
     expect_failure(sandbox({"run", scratch() / "note.txt", "true"}), 125, "note.txt", "not a tar archive");
@@ -223,6 +230,21 @@ TEST_F(BadOption, UnknownOnesAreAnsweredWithTheNearest) {
     expect_failure(script("true", {"-Q"}), 125, "-Q", "no such option");
 }
 
+TEST_F(BadOption, BehindTheImageIsToldToComeBeforeIt) {
+    expect_failure(sandbox({"run", "host", "--network", "none", "ls"}), 127, "--network",
+                   "command not found in the sandbox", "options come before IMAGE");
+}
+
+TEST_F(BadOption, AnAddressOfTheWebIsNoHost) {
+    expect_failure(script("true", {"--allow", "http://example.org"}), 125, "--allow http://example.org",
+                   "this is a URL");
+}
+
+TEST_F(BadOption, WhatNeedsANetworkNamesTheOptionThatMakesOne) {
+    expect_failure(script("true", {"--network", "none", "-p", "18111:80"}), 125, "--publish",
+                   "there is no network", "--network slirp makes one");
+}
+
 TEST_F(BadOption, AMissingValue) {
     expect_failure(sandbox({"run", "--volume"}), 125, "--volume", "needs a value");
 }
@@ -230,6 +252,7 @@ TEST_F(BadOption, AMissingValue) {
 TEST_F(BadOption, Hostname) {
     expect_failure(script("true", {"-h", "no spaces here"}), 125, "--hostname", "not a host name");
     expect_failure(script("true", {"-h", std::string(65, 'a')}), 125, "--hostname");
+    expect_failure(script("true", {"-h", std::string(64, 'a')}), 125, "--hostname", "", "63 between dots");
 }
 
 TEST_F(BadOption, Workdir) {

@@ -129,6 +129,17 @@ TEST_F(Doctor, SaysWhatIsThereOfTheStore) {
     EXPECT_TRUE(lines_about(result, "dead-runs").starts_with("ok")) << result.out;
 }
 
+TEST_F(Doctor, NamesAPlaceThatCanBeNoStore) {
+    const std::string file = (scratch() / "file").string();
+    write_text(file, "", 0700);
+    const Result result = sandbox({"doctor", "--root", file});
+    EXPECT_EQ(result.status, 1);
+    EXPECT_TRUE(contains(lines_about(result, "store"), file + ": not a directory")) << result.out;
+    EXPECT_EQ(sandbox({"run", "--root", file, busybox(), "true"}).status, 125);
+    EXPECT_TRUE(contains(lines_about(sandbox({"doctor", "--root", "/proc/nosuch/x"}), "store"),
+                         "/proc/nosuch/x: cannot be made in "));
+}
+
 TEST_F(Doctor, NamesAStoreWithoutExtendedAttributes) {
     const std::string path = store();
     const Result result =

@@ -193,6 +193,31 @@ TEST_F(Options, TheUsersConfigIsReadFromXdgConfigHome) {
     EXPECT_EQ(script("hostname", {}, options).out, "users-own\n");
 }
 
+TEST_F(Options, AUsersConfigThatCannotBeReadIsAnError) {
+    const fs::path directory = scratch() / "conf/sandbox";
+    fs::create_directories(directory);
+    write_text(directory / "sandbox.conf", "network = none\n", 0);
+    RunOptions options;
+    options.environment = {{"XDG_CONFIG_HOME", (scratch() / "conf").string()}};
+    const std::string path = (directory / "sandbox.conf").string();
+    expect_failure(script("true", {}, options), 125, path, "Permission denied", "make it readable");
+    fs::permissions(directory, fs::perms::none);
+    expect_failure(script("true", {}, options), 125, path, "Permission denied");
+    fs::permissions(directory, fs::perms::owner_all);
+    fs::remove(path);
+    fs::create_symlink("sandbox.conf", path);
+    expect_failure(script("true", {}, options), 125, path, "symbolic links");
+}
+
+TEST_F(Options, AnotherUsersConfigThatCannotBeReadIsNone) {
+    RunOptions options;
+    options.environment = {{"XDG_CONFIG_HOME", "/root/.config"}};
+    if (::access("/root", X_OK) == 0) {
+        GTEST_SKIP() << "/root can be entered here";
+    }
+    EXPECT_EQ(script("true", {}, options).status, 0);
+}
+
 TEST_F(Options, NothingIsReadFromTheCurrentDirectory) {
     for (const char* name : {"sandbox.conf", ".sandbox.conf", ".env"}) {
         write_text(scratch() / name, "hostname = planted\n");

@@ -129,6 +129,7 @@ TEST_F(Store, ANameCanMoveToAnotherImage) {
 TEST_F(Store, RmiTakesNamesAndIds) {
     import("one", "one");
     import("one", "also-one");
+    expect_failure(sandbox({"rmi", "1bcc"}), 125, "1bcc", "no stored image", "an id needs six digits");
     EXPECT_EQ(sandbox({"rmi", "one"}).out, "untagged one:latest\n");
     EXPECT_EQ(sandbox({"run", "--network", "none", "also-one"}).out, "one");
     const std::string row = lines_of(sandbox({"images"}).out)[1];
@@ -137,6 +138,18 @@ TEST_F(Store, RmiTakesNamesAndIds) {
     EXPECT_EQ(count("layers"), 0U);
     expect_failure(sandbox({"rmi", "one"}), 125, "one", "no stored image", "hint: ");
     EXPECT_EQ(sandbox({"images"}).out, "");
+}
+
+TEST_F(Store, RmiGoesOnBehindANameThatIsNotThere) {
+    import("one", "one");
+    import("one", "two");
+    const Result result = sandbox({"rmi", "one", "first-typo", "second-typo", "two"});
+    EXPECT_EQ(result.status, 125);
+    EXPECT_TRUE(contains(result.out, "untagged one:latest\n") && contains(result.out, "removed "))
+        << result.out;
+    EXPECT_TRUE(contains(result.err, "first-typo: no stored image") && contains(result.err, "second-typo: "))
+        << result.err;
+    EXPECT_EQ(count("layers"), 0U);
 }
 
 TEST_F(Store, AnImageInUseIsNotRemovedAndItIsSaidByWhom) {

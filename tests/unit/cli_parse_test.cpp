@@ -161,6 +161,20 @@ TEST(CommandLine, AMissingValueIsNamed) {
     EXPECT_TRUE(refuses([] { parse({"run", "-v"}); }, "--volume", "needs a value"));
 }
 
+TEST(CommandLine, ALoneHIsHelp) {
+    EXPECT_EQ(parse({"-h"}).command, "help");
+    for (const char* command : {"run", "build", "prune"}) {
+        EXPECT_EQ(parse({command, "-h"}).command, "help");
+        EXPECT_EQ(parse({command, "-h"}).topic, command);
+    }
+    EXPECT_EQ(parse({"run", "-h", "name", "img", "x"}).spec.sandbox.hostname, "name");
+    EXPECT_EQ(parse({"help", "--help"}).topic, "");
+}
+
+TEST(CommandLine, HintsNameTheCommand) {
+    EXPECT_TRUE(contains(failure_of([] { parse({"prune", "-Q"}); }).hint, "sandbox help prune"));
+}
+
 TEST(CommandLine, WorkspaceNeverSwallowsTheNextWord) {
     const test::TemporaryDirectory directory;
     directory.make_directory("work");
