@@ -38,15 +38,17 @@ bool is_multicast_or_broadcast(const IpAddress& address) noexcept {
     return address.bytes()[0] == 0xff; // 255.255.255.255; ff00::/8
 }
 
-/// The frame filter passes broadcasts and multicasts of DHCP alone; a lease is renewed by unicast.
+/// The frame filter passes broadcasts and multicasts of DHCP alone; a lease is renewed by unicast, of IPv4:
+/// to libslirp a port of the IPv6 gateway is the host's own.
 bool is_to_dhcp(const Endpoint& destination) noexcept {
     return is_multicast_or_broadcast(destination.address) ||
-           (is_gateway(destination.address) && destination.port == port_dhcp_server);
+           (is_gateway(destination.address) && !destination.address.is_ipv6() &&
+            destination.port == port_dhcp_server);
 }
 
 bool is_from_dhcp(const Endpoint& source) noexcept {
     return is_gateway(source.address) &&
-           (source.port == port_dhcp_server || source.port == port_dhcpv6_server);
+           source.port == (source.address.is_ipv6() ? port_dhcpv6_server : port_dhcp_server);
 }
 
 bool is_echo_request(const Packet& message) noexcept {

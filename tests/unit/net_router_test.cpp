@@ -192,6 +192,13 @@ TEST_F(RouterTest, DhcpReachesLibslirpWhateverThePolicySays) {
     EXPECT_EQ(slirp_, 2);
 }
 
+TEST_F(RouterTest, APortOfDhcpIsNoWayToTheHostsLoopback) {
+    make({"192.0.2.1"}, true);
+    router_->from_inside(udp_to("fd00::2", 67));
+    EXPECT_TRUE(answer());
+    EXPECT_EQ(slirp_, 0);
+}
+
 TEST_F(RouterTest, NeighbourDiscoveryReachesLibslirp) {
     make({"192.0.2.1"});
     Ipv6 packet;
