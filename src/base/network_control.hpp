@@ -15,6 +15,7 @@
 // Either side's end of file means that the other is gone.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <string>
 #include <string_view>
@@ -28,6 +29,10 @@ inline constexpr std::string_view control_debug = "debug";
 inline constexpr std::string_view control_resolv_conf = "resolv.conf";
 inline constexpr std::string_view control_end = "end";
 inline constexpr std::string_view control_summary = "summary";
+
+/// How long connections may go on after `control_end` as long as bytes move; one that stands still has a
+/// second.
+inline constexpr std::chrono::seconds longest_farewell{30};
 
 /// The longest message in bytes; a longer resolv.conf is cut at a line's end.
 inline constexpr std::size_t most_control_bytes = 16384;

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <climits>
 #include <cstdio>
 #include <cstring>
@@ -70,10 +71,20 @@ void note_forbidden_ping(int control) {
                  "sudo sysctl net.ipv4.ping_group_range=\"0 2147483647\"");
 }
 
-void accept_dns(DnsForwarder& dns, int listener) {
+/// With a connection that stands still, after the command's end.
+constexpr std::chrono::seconds patience{1};
+
+void accept_dns(Reactor& reactor, DnsForwarder& dns, int listener) {
+    constexpr std::chrono::milliseconds pause{100};
     while (true) {
         UniqueFd connection{::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK)};
         if (!connection.valid()) {
+            if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+                // Leave it alone for a moment, so that it does not wake us for nothing.
+                reactor.modify(listener, 0);
+                (void)reactor.at(Clock::now() + pause,
+                                 [&reactor, listener] { reactor.modify(listener, EPOLLIN); });
+            }
             return;
         }
         dns.serve(std::move(connection));
@@ -168,7 +179,7 @@ class Network {
         dns_listener_ = confine({fds, parent, descriptors_});
         if (dns_listener_.valid()) {
             reactor_.add(dns_listener_.get(), EPOLLIN,
-                         [this](std::uint32_t) { accept_dns(dns_, dns_listener_.get()); });
+                         [this](std::uint32_t) { accept_dns(reactor_, dns_, dns_listener_.get()); });
         } else {
             router_.close_dns_stream_port();
         }
@@ -184,6 +195,12 @@ class Network {
         if (capture_ && !capture_->failure().empty()) {
             send_control(settings_.control_fd, control_note,
                          "--pcap: it is cut short: " + capture_->failure());
+        }
+        if (const std::size_t cut = spliced_.unfinished(); cut > 0) {
+            send_control(settings_.control_fd, control_note,
+                         "network: " + std::to_string(cut) +
+                             (cut == 1 ? " connection was" : " connections were") +
+                             " cut with data under way: the other side did not take it in time");
         }
         if (!settings_.host_loopback && log_.has_denied(IpAddress{ipv4_gateway})) {
             send_control(settings_.control_fd, control_note,
@@ -202,9 +219,9 @@ class Network {
         while ((received = receive_control(settings_.control_fd, message)) > 0) {
             if (message.word == control_end) {
                 // What the command wrote last is still under way: its kernel, and we, hold it.
-                constexpr std::chrono::seconds patience{1};
-                last_call_ = Clock::now() + patience;
-                (void)reactor_.at(*last_call_, [] {}); // wakes the loop
+                last_call_ = Clock::now() + longest_farewell;
+                passed_ = spliced_.passed();
+                (void)reactor_.at(Clock::now() + patience, [this] { look_for_progress(); });
             }
             if (message.word == control_resolv_conf) {
                 set_nameservers(message.text);
@@ -220,6 +237,17 @@ class Network {
         }
         const std::size_t open = spliced_.size() + slirp_.streams() + (splice_ ? splice_->pending() : 0);
         return open == 0 || Clock::now() >= *last_call_;
+    }
+
+    /// A connection that stands still has had its time; one that moves has until `last_call_`.
+    void look_for_progress() {
+        const std::uint64_t passed = spliced_.passed();
+        if (passed == passed_ || spliced_.unfinished() == 0) {
+            last_call_ = Clock::now();
+            return;
+        }
+        passed_ = passed;
+        (void)reactor_.at(std::min(Clock::now() + patience, *last_call_), [this] { look_for_progress(); });
     }
 
     void set_nameservers(std::string_view resolv_conf) {
@@ -256,7 +284,8 @@ class Network {
     TcpPublisher tcp_;
     std::optional<SpliceEngine> splice_;
     UniqueFd dns_listener_;
-    std::optional<Clock::time_point> last_call_;
+    std::optional<Clock::time_point> last_call_; ///< when the network ends, whatever is open
+    std::uint64_t passed_ = 0;                   ///< by the open connections when last looked
 };
 
 void serve(const Settings& settings, pid_t parent) {

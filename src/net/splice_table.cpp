@@ -27,6 +27,7 @@ std::size_t pairs_for(std::size_t descriptors) noexcept {
 
 constexpr auto keepalive_check = 5s;
 constexpr auto settled_age = 2s;
+constexpr auto half_closed_probe = 60s;
 
 /// The interval between probes is not to be had from inside.
 void probe_when_idle(int socket, std::chrono::seconds idle) noexcept {
@@ -61,6 +62,8 @@ struct SpliceTable::Flow {
     Clock::time_point start = Clock::now();
     bool waits_for_turn = false;
     bool is_keepalive_known = false;
+    bool is_half_closed = false;
+    bool is_probed = false;
 };
 
 SpliceTable::SpliceTable(Reactor& reactor, FlowLog& log, const KeepaliveLookup& inside,
@@ -71,8 +74,23 @@ SpliceTable::~SpliceTable() {
     reactor_.cancel(turn_timer_);
     reactor_.cancel(keepalive_timer_);
     while (!flows_.empty()) {
-        finish(*flows_.begin()->second, true); // what is under way has not been delivered
+        // Where all is with the kernel it delivers it without us; what is under way here it does not.
+        Flow& flow = *flows_.begin()->second;
+        finish(flow, !flow.outward.has_passed_end_on());
     }
+}
+
+std::uint64_t SpliceTable::passed() const noexcept {
+    std::uint64_t bytes = 0;
+    for (const auto& entry : flows_) {
+        bytes += entry.second->outward.passed() + entry.second->inward.passed();
+    }
+    return bytes;
+}
+
+std::size_t SpliceTable::unfinished() const noexcept {
+    return static_cast<std::size_t>(std::ranges::count_if(
+        flows_, [](const auto& entry) { return !entry.second->outward.has_passed_end_on(); }));
 }
 
 void SpliceTable::add(SplicePair pair) {
@@ -117,6 +135,10 @@ void SpliceTable::advance(Flow& flow, bool is_dead) {
     }
     flow.outward.pass_end_on();
     flow.inward.pass_end_on();
+    if (!flow.is_half_closed && (flow.outward.has_passed_end_on() || flow.inward.has_passed_end_on())) {
+        flow.is_half_closed = true;
+        arm_keepalive_check();
+    }
     if ((outward == State::busy || inward == State::busy) && !flow.waits_for_turn) {
         flow.waits_for_turn = true;
         if (waiting_for_turn_.empty()) {
@@ -140,13 +162,19 @@ void SpliceTable::arm_keepalive_check() {
     }
 }
 
-/// Each connection once, when it has lived for a moment: most never do, and those that matter here set the
-/// option when they begin.
+/// Each connection once, when it has lived for a moment, and once more when half of it is closed: most never
+/// do, and those that matter here set the option when they begin.
 void SpliceTable::check_keepalive() {
     is_keepalive_check_armed_ = false;
     const Clock::time_point now = Clock::now();
     for (const auto& entry : flows_) {
         Flow& flow = *entry.second;
+        // A side that has closed for good lets go of its half in silence, tcp_fin_timeout after its end: only
+        // when asked does its kernel say that nobody is there. tcp(7)
+        if (flow.is_half_closed && !std::exchange(flow.is_probed, true)) {
+            probe_when_idle(flow.pair.inner.get(), half_closed_probe);
+            probe_when_idle(flow.pair.outer.get(), half_closed_probe);
+        }
         if (flow.is_keepalive_known) {
             continue;
         }

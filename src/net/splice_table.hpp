@@ -49,6 +49,10 @@ class SpliceTable {
     void add(SplicePair pair);
 
     [[nodiscard]] std::size_t size() const noexcept { return flows_.size(); }
+    /// Bytes that the open connections have passed on.
+    [[nodiscard]] std::uint64_t passed() const noexcept;
+    /// How many of them have more to send outwards, or have not heard the inside's end.
+    [[nodiscard]] std::size_t unfinished() const noexcept;
     /// How many pairs there are descriptors for.
     [[nodiscard]] std::size_t capacity() const noexcept { return capacity_; }
 

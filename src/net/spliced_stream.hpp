@@ -41,6 +41,9 @@ class SplicedStream {
     /// The end of the stream too, where it has come. Needless where both sockets are closed at once.
     void pass_end_on() noexcept;
 
+    /// Whether all that there ever will be is the kernel's to deliver, the end too.
+    [[nodiscard]] bool has_passed_end_on() const noexcept { return has_passed_end_on_; }
+
     /// Bytes that have reached the target's socket.
     [[nodiscard]] std::uint64_t passed() const noexcept { return passed_; }
 

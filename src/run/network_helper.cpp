@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <iterator>
 
 #include "base/error.hpp"
 #include "base/helper_path.hpp"
@@ -133,19 +134,28 @@ void NetworkHelper::read_control(const Log& log) {
     }
 }
 
-void NetworkHelper::finish(const Log& log) {
+void NetworkHelper::finish(const Log& log, SignalSource& signals, bool in_haste) {
     if (!control_.valid()) {
         return;
     }
     send_control(control_.get(), control_end);
-    // It gives connections a second. A hostile or stuck one may not keep the user waiting for longer.
-    const auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds{1500};
+    // A hostile or stuck one may not keep the user waiting for longer than it gives connections.
+    const std::chrono::seconds farewell = in_haste ? std::chrono::seconds{1} : longest_farewell;
+    const auto deadline = std::chrono::steady_clock::now() + farewell + std::chrono::milliseconds{500};
     while (true) {
         const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
             deadline - std::chrono::steady_clock::now());
-        pollfd wait{control_.get(), POLLIN, 0};
-        if (left.count() <= 0 || ::poll(&wait, 1, static_cast<int>(left.count())) <= 0) {
+        pollfd wait[] = {{control_.get(), POLLIN, 0}, {signals.fd(), POLLIN, 0}};
+        if (left.count() <= 0 || ::poll(wait, std::size(wait), static_cast<int>(left.count())) <= 0) {
             return;
+        }
+        while (const auto signal = signals.take()) {
+            if (asks_to_end(static_cast<int>(signal->ssi_signo))) {
+                return;
+            }
+        }
+        if (wait[0].revents == 0) {
+            continue;
         }
         ControlMessage message;
         if (receive_control(control_.get(), message) == 0) {

@@ -13,6 +13,7 @@
 #include "base/network_control.hpp"
 #include "base/network_rules.hpp"
 #include "base/process.hpp"
+#include "base/signals.hpp"
 #include "base/unique_fd.hpp"
 #include "run/resolver_watch.hpp"
 
@@ -55,9 +56,9 @@ class NetworkHelper {
     void prepare(pollfd* wait) const;
     void serve(const pollfd* ready, const Log& log);
 
-    /// The command has ended: lets a helper that runs bring its last bytes out and finish its logs, for a
-    /// second or so at most.
-    void finish(const Log& log);
+    /// The command has ended: lets a helper that runs bring its last bytes out and finish its logs, for
+    /// longest_farewell at most, until a signal asks to end; for a second or so where there is haste.
+    void finish(const Log& log, SignalSource& signals, bool in_haste);
 
   private:
     void start(const Log& log);

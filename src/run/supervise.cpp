@@ -121,7 +121,7 @@ class Supervisor {
             drain(*sandbox_.terminal);
         }
         if (sandbox_.network) {
-            sandbox_.network->finish(request_.log);
+            sandbox_.network->finish(request_.log, signals_, timed_out_ || killed_);
         }
         if (sandbox_.calls) {
             request_.log.note(sandbox_.calls->text());

@@ -29,6 +29,45 @@ TEST_F(Splice, WhatTheCommandWroteLastArrives) {
     }
 }
 
+/// Megabytes are still in the kernels' buffers when the command ends, and the other side takes its time.
+TEST_F(Splice, WhatTheCommandWroteLastReachesASlowReader) {
+    PythonServer server{
+        "c, _ = listen().accept(); n = 0\n"
+        "while True:\n"
+        "    d = c.recv(100000)\n"
+        "    if not d: break\n"
+        "    n += len(d); time.sleep(0.05)\n"
+        "say(n)"};
+    const Result result =
+        inside("s = connect(sys.argv[1]); s.sendall(b'x' * 6000000); os._exit(0)", {server.port()});
+    EXPECT_EQ(server.answer(), "6000000") << result.err;
+    EXPECT_EQ(result.err, "");
+}
+
+/// Where one side has closed for good, only a probe finds out.
+TEST_F(Splice, AHalfClosedConnectionIsProbed) {
+    PythonServer server{"c, _ = listen().accept(); c.shutdown(socket.SHUT_WR); read_all(c); say('end')"};
+    const std::string port = server.port();
+    char hex[8];
+    (void)std::snprintf(hex, sizeof hex, ":%04X ", static_cast<unsigned>(std::stoul(port)));
+    Process client(sandbox_command(python_command(
+                       "s = connect(sys.argv[1]); s.recv(1); say('half'); time.sleep(30)", {port})),
+                   with_store({}));
+    ASSERT_TRUE(client.wait_for_output("half"));
+    // "rem_address st tx:rx tr:when": 08 is CLOSE_WAIT, 02 the timer of keep-alive. proc(5), net/tcp
+    EXPECT_TRUE(eventually([&] {
+        for (const std::string& line : lines_of(read_text("/proc/net/tcp"))) {
+            const auto at = line.find(hex + std::string{"08 00000000:00000000 02:"});
+            if (at != std::string::npos) {
+                return true;
+            }
+        }
+        return false;
+    }));
+    client.signal(SIGTERM);
+    EXPECT_EQ(server.answer(), "end");
+}
+
 TEST_F(Splice, AConnectionLeftOpenDoesNotKeepTheCallerForLong) {
     PythonServer server{"c, _ = listen().accept(); c.recv(1); time.sleep(8)"};
     const auto start = std::chrono::steady_clock::now();
