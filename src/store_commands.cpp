@@ -242,12 +242,21 @@ int do_rmi(const Context& context) {
     std::optional<Error> failure;
     for (const std::string& word : context.invocation.words) {
         try {
-            for (const std::string& gone : remove_image(*store, word, mapping)) {
-                say(is_digest(gone) ? "removed " + short_id(gone) : "untagged " + gone);
+            const RemovedImage removed = remove_image(*store, word, mapping);
+            for (const std::string& name : removed.names) {
+                say("untagged " + name);
+            }
+            if (!removed.id.empty() && removed.collected) {
+                say("removed " + short_id(removed.id));
+            } else if (!removed.id.empty()) {
+                context.log.note(short_id(removed.id) +
+                                 ": its files stay for now, for an import is under way or a record is "
+                                 "damaged\nhint: sandbox prune removes them, or says why not");
             }
         } catch (const Error& error) {
             if (failure) {
-                context.log.note(failure->what());
+                context.log.result("sandbox: " + printable(failure->what()) +
+                                   (failure->hint().empty() ? "" : "\nhint: " + printable(failure->hint())));
             }
             failure = error;
         }
@@ -278,6 +287,12 @@ int do_prune(const Context& context) {
         counted(collected.imports, "unfinished import") + ", " + counted(runs, "dead run"));
     if (collected.import_runs) {
         context.log.note("an import is under way, so images and layers were left alone");
+    }
+    for (const std::string& hex : collected.damaged) {
+        context.log.note(
+            "images/" + printable(hex) +
+            ": the record is damaged, so no layers were removed\nhint: import that image again, or "
+            "remove its name with sandbox rmi");
     }
     return 0;
 }

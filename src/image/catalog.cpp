@@ -78,15 +78,27 @@ std::optional<std::string> find_image_name(const Store& store, const std::string
 
 std::vector<std::string> entries_of(int parent, const std::string& name) {
     constexpr int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
-    const int fd = ::openat(parent, name.c_str(), flags);
-    const std::unique_ptr<DIR, CloseDir> stream{fd < 0 ? nullptr : ::fdopendir(fd)};
+    UniqueFd directory{::openat(parent, name.c_str(), flags)};
+    if (!directory.valid() && errno == ENOENT) {
+        return {};
+    }
+    // What cannot be read is not empty: the collector would take all that is named there for rubbish.
+    check(directory.get(), "read the store's directory", printable(name));
+    const std::unique_ptr<DIR, CloseDir> stream{::fdopendir(directory.get())};
+    check(stream ? 0 : -1, "read the store's directory", printable(name));
+    (void)directory.release(); // the stream owns it now
     std::vector<std::string> names;
-    while (const dirent* entry = stream ? ::readdir(stream.get()) : nullptr) {
+    while (true) {
+        errno = 0;
+        const dirent* const entry = ::readdir(stream.get());
+        if (entry == nullptr) {
+            check(errno == 0 ? 0 : -1, "read the store's directory", printable(name));
+            return names;
+        }
         if (entry->d_name[0] != '.') {
             names.emplace_back(entry->d_name);
         }
     }
-    return names;
 }
 
 std::vector<NamedImage> list_image_names(const Store& store) {
@@ -103,13 +115,15 @@ std::vector<NamedImage> list_image_names(const Store& store) {
     return result;
 }
 
-std::vector<ImageRecord> list_images(const Store& store) {
+std::vector<ImageRecord> list_images(const Store& store, std::vector<std::string>* damaged) {
     std::vector<ImageRecord> result;
     for (const std::string& file : entries_of(store.fd(), "images")) {
         const auto text = read_file_if_exists(store.fd(), "images/" + file, max_image_record);
         auto record = text ? parse_image_record(*text) : std::nullopt;
         if (record && hex_of(record->id) == file) {
             result.push_back(*std::move(record));
+        } else if (text && damaged != nullptr) {
+            damaged->push_back(file);
         }
     }
     return result;

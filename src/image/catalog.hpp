@@ -42,8 +42,8 @@ struct NamedImage {
 /// In the order of names.
 std::vector<NamedImage> list_image_names(const Store& store);
 
-/// Every record, in no order.
-std::vector<ImageRecord> list_images(const Store& store);
+/// Every record, in no order. @param damaged where it is wanted: those (hex) that cannot be understood
+std::vector<ImageRecord> list_images(const Store& store, std::vector<std::string>* damaged = nullptr);
 
 /// Unless it is there. Needs the store's lock, shared, so that no two write it differently.
 /// @return whether it was not there
@@ -55,7 +55,8 @@ void put_image_name(const Store& store, const std::string& name, const std::stri
 std::string tree_path(const std::string& digest, const std::string& map_key);
 bool has_tree(const Store& store, const std::string& digest, const std::string& map_key);
 
-/// Names in a directory, without "." ones; none where it does not exist.
+/// Names in a directory, without "." ones; none where it does not exist. Throws SystemError where they cannot
+/// be read.
 std::vector<std::string> entries_of(int parent, const std::string& name);
 
 } // namespace sandbox

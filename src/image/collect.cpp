@@ -68,10 +68,15 @@ unsigned remove_unreferenced_records(const Store& store) {
     return removed;
 }
 
-/// Moves them to tmp, where a dead import's directory would be.
-unsigned set_unreferenced_layers_aside(const Store& store, const Mapping& mapping) {
+/// Moves them to tmp, where a dead import's directory would be. None where an image does not tell its own.
+unsigned set_unreferenced_layers_aside(const Store& store, const Mapping& mapping,
+                                       std::vector<std::string>& damaged) {
     std::set<std::string> wanted;
-    for (const ImageRecord& record : list_images(store)) {
+    const std::vector<ImageRecord> images = list_images(store, &damaged);
+    if (!damaged.empty()) {
+        return 0;
+    }
+    for (const ImageRecord& record : images) {
         for (const ImageLayer& layer : record.layers) {
             wanted.emplace(hex_of(layer.digest));
         }
@@ -133,7 +138,7 @@ Collected collect(const Store& store, const Mapping& mapping, bool forget_files)
                 forget_known_files(store, {});
             }
             result.images = remove_unreferenced_records(store);
-            result.layers = set_unreferenced_layers_aside(store, mapping);
+            result.layers = set_unreferenced_layers_aside(store, mapping, result.damaged);
         }
     }
     const unsigned found = remove_all_dead_imports(store, mapping);
@@ -141,7 +146,7 @@ Collected collect(const Store& store, const Mapping& mapping, bool forget_files)
     return result;
 }
 
-std::vector<std::string> remove_image(const Store& store, const std::string& word, const Mapping& mapping) {
+RemovedImage remove_image(const Store& store, const std::string& word, const Mapping& mapping) {
     const std::string id = find_image(store, word);
     const auto name = canonical_image_name(word);
     std::vector<std::string> names;
@@ -154,7 +159,7 @@ std::vector<std::string> remove_image(const Store& store, const std::string& wor
     }
     if (by_name && names.size() > 1) {
         check(::unlinkat(store.fd(), ("names/" + file_of_image_name(*name)).c_str(), 0), "remove", *name);
-        return {*name};
+        return {{*name}, {}, true};
     }
     {
         const std::string path = "images/" + std::string{hex_of(id)};
@@ -169,9 +174,8 @@ std::vector<std::string> remove_image(const Store& store, const std::string& wor
         check(::unlinkat(store.fd(), ("names/" + file_of_image_name(each)).c_str(), 0), "remove", each);
     }
     forget_known_files(store, id);
-    (void)collect(store, mapping, false);
-    names.push_back(id);
-    return names;
+    const Collected collected = collect(store, mapping, false);
+    return {names, id, !collected.import_runs && collected.damaged.empty()};
 }
 
 } // namespace sandbox

@@ -140,6 +140,48 @@ TEST_F(Store, RmiTakesNamesAndIds) {
     EXPECT_EQ(sandbox({"images"}).out, "");
 }
 
+TEST_F(Store, AnIndexThatCannotBeReadIsNotTakenForEmpty) {
+    import("one", "one");
+    fs::permissions(store() / "names", fs::perms::none);
+    const Result result = sandbox({"prune", "--domain", "off"});
+    fs::permissions(store() / "names", fs::perms::owner_all);
+    expect_failure(result, 125, "names", "Permission denied");
+    EXPECT_EQ(sandbox({"run", "--network", "none", "one"}).out, "one");
+}
+
+TEST_F(Store, ADamagedRecordCostsNoLayers) {
+    import("one", "one");
+    import("two", "two");
+    const fs::path record = fs::directory_iterator {
+        store() / "images"
+        } -> path();
+    write_text(record, read_text(record) + "X\n");
+    const Result result = sandbox({"prune"});
+    EXPECT_TRUE(contains(result.err, "images/" + record.filename().string() + ": the record is damaged"))
+        << result.err;
+    EXPECT_EQ(count("layers"), 3U);
+    import("one", "one");
+    import("two", "two");
+    EXPECT_EQ(sandbox({"prune"}).err, "");
+    expect_whole();
+}
+
+TEST_F(Store, WhatRmiLeavesForAnImportIsSaid) {
+    import("one", "one");
+    RunOptions options;
+    options.keep_stdin_open = true;
+    Process importing{sandbox_command({"import", "-", "slow"}), with_store(options)};
+    ASSERT_TRUE(eventually([&] { return count("tmp") > 0; }));
+    const Result result = sandbox({"rmi", "one"});
+    EXPECT_EQ(result.out, "untagged one:latest\n");
+    EXPECT_TRUE(contains(result.err, "its files stay for now") && contains(result.err, "sandbox prune"))
+        << result.err;
+    importing.close_stdin();
+    EXPECT_EQ(importing.wait().status, 125);
+    EXPECT_EQ(sandbox({"prune"}).status, 0);
+    EXPECT_EQ(count("layers"), 0U);
+}
+
 TEST_F(Store, RmiGoesOnBehindANameThatIsNotThere) {
     import("one", "one");
     import("one", "two");
