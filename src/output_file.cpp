@@ -3,6 +3,8 @@
 #include "output_file.hpp"
 
 #include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -30,10 +32,17 @@ OutputFile::OutputFile(const std::string& path) : path_(path) {
         fd_ = UniqueFd{
             check(::open(path_.c_str(), O_WRONLY | O_CLOEXEC | O_NOCTTY), "write", printable(path_))};
     } else {
+        // A link stays one: what it leads to is replaced, and keeps its mode.
+        char resolved[PATH_MAX];
+        const bool is_there = ::realpath(path_.c_str(), resolved) != nullptr;
+        path_ = is_there ? resolved : path_;
         const std::string beside = path_ + ".tmp." + std::to_string(::getpid());
         constexpr int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
         fd_ = UniqueFd{check(::open(beside.c_str(), flags, 0666), "write", printable(path_))};
         temporary_ = beside;
+        if (is_there) {
+            check(::fchmod(fd_.get(), status.st_mode & 0777U), "set the mode of", printable(path_));
+        }
     }
 }
 

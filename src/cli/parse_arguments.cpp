@@ -163,18 +163,26 @@ void apply_file(const std::string& path, const std::string& text, Invocation& in
     }
 }
 
-/// Whether the path, which cannot be looked at, leads through another user's directory.
+/// Whether the configuration's home is another user's: the directory above sandbox/sandbox.conf, or the
+/// nearest above that which can be looked at.
 bool is_another_users(std::string path) {
     struct stat status {};
+    const auto rise = [&path] { path.resize(std::max<std::size_t>(path.rfind('/'), 1)); };
+    rise();
+    rise();
     while (path.size() > 1 && ::stat(path.c_str(), &status) < 0) {
-        path.resize(std::max<std::size_t>(path.rfind('/'), 1));
+        rise();
     }
-    return status.st_uid != ::geteuid() && !S_ISREG(status.st_mode);
+    return ::stat(path.c_str(), &status) == 0 && status.st_uid != ::geteuid();
 }
 
 /// Defaults under another user's HOME are none. One's own may be what a start relies on to be confined, so
 /// that they cannot be read is no reason to go on.
 std::optional<std::string> read_user_config(const std::string& path) {
+    struct stat status {};
+    if (::stat(path.c_str(), &status) == 0 && S_ISFIFO(status.st_mode)) {
+        throw UsageError(printable(path), "is a FIFO, and nobody may ever write to it", "put a file there");
+    }
     try {
         return path.empty() ? std::nullopt : read_file_if_exists(AT_FDCWD, path);
     } catch (const SystemError& error) {
@@ -263,7 +271,16 @@ Invocation parse_invocation(const std::vector<std::string>& arguments, const Par
         invocation.topic = is_named ? before.positional.front() : "";
         return invocation;
     }
-    const SplitArguments after = Splitter{before.positional, invocation.command}.split();
+    SplitArguments after = Splitter{before.positional, invocation.command}.split();
+    if (invocation.command == "export" && after.positional.size() > 1) {
+        // No command's words follow the image, so options may.
+        const std::vector<std::string> rest{after.positional.begin() + 1, after.positional.end()};
+        SplitArguments behind = Splitter{rest, invocation.command}.split();
+        after.help = after.help || behind.help;
+        after.options.insert(after.options.end(), behind.options.begin(), behind.options.end());
+        after.positional.resize(1);
+        after.positional.insert(after.positional.end(), behind.positional.begin(), behind.positional.end());
+    }
     if (before.help || after.help) {
         invocation.topic = invocation.command;
         invocation.command = "help";

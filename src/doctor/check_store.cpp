@@ -107,16 +107,25 @@ Finding check_store(const std::string& store_path) {
     const std::string place = existing_part(store_path);
     struct stat status {};
     struct statvfs room {};
-    if (place == store_path && ::stat(place.c_str(), &status) == 0 && !S_ISDIR(status.st_mode)) {
-        return {finding.name, Finding::State::missing, place + ": not a directory",
-                "name another place with --root or SANDBOX_ROOT"};
+    const auto missing = [&](const std::string& why) {
+        return Finding{
+            finding.name, Finding::State::missing,
+            store_path + ": " + (place == store_path ? "" : "cannot be made in " + place + ": ") + why,
+            "name another place with --root or SANDBOX_ROOT"};
+    };
+    if (place != store_path && ::lstat(store_path.c_str(), &status) == 0) {
+        return missing("it is a symbolic link that leads nowhere");
     }
-    if (::stat(place.c_str(), &status) < 0 || ::statvfs(place.c_str(), &room) < 0 ||
-        ::access(place.c_str(), W_OK) < 0) {
-        return {finding.name, Finding::State::missing,
-                store_path + ": " + (place == store_path ? "" : "cannot be made in " + place + ": ") +
-                    error_text(errno),
-                "name another place with --root or SANDBOX_ROOT"};
+    if (::stat(place.c_str(), &status) < 0 || ::statvfs(place.c_str(), &room) < 0) {
+        const int code = errno;
+        return missing(error_text(code));
+    }
+    if (!S_ISDIR(status.st_mode)) {
+        return missing("not a directory");
+    }
+    if (::access(place.c_str(), W_OK | X_OK) < 0) {
+        const int code = errno;
+        return missing(error_text(code));
     }
     if (::access((store_path + "/version").c_str(), F_OK) == 0) {
         try {

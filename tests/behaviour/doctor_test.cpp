@@ -3,6 +3,7 @@
 #include "harness.hpp"
 
 using namespace sandbox::test;
+namespace fs = std::filesystem;
 
 namespace {
 
@@ -136,8 +137,21 @@ TEST_F(Doctor, NamesAPlaceThatCanBeNoStore) {
     EXPECT_EQ(result.status, 1);
     EXPECT_TRUE(contains(lines_about(result, "store"), file + ": not a directory")) << result.out;
     EXPECT_EQ(sandbox({"run", "--root", file, busybox(), "true"}).status, 125);
-    EXPECT_TRUE(contains(lines_about(sandbox({"doctor", "--root", "/proc/nosuch/x"}), "store"),
-                         "/proc/nosuch/x: cannot be made in "));
+    fs::create_symlink("nowhere", scratch() / "link");
+    fs::create_directory(scratch() / "closed");
+    fs::permissions(scratch() / "closed", static_cast<fs::perms>(0600));
+    for (const auto& [root, reason] :
+         {std::pair{file + "/x", "cannot be made in "}, std::pair{file + "/x", "not a directory"},
+          std::pair{(scratch() / "link").string(), "leads nowhere"},
+          std::pair{(scratch() / "closed").string(), "Permission denied"},
+          std::pair{std::string{"/proc/nosuch/x"}, "cannot be made in "}}) {
+        const Result found = sandbox({"doctor", "--root", root});
+        EXPECT_EQ(found.status, 1) << found.out;
+        EXPECT_TRUE(contains(lines_about(found, "store"), root + ": ") &&
+                    contains(lines_about(found, "store"), reason))
+            << found.out;
+        EXPECT_EQ(sandbox({"run", "--root", root, busybox(), "true"}).status, 125) << root;
+    }
 }
 
 TEST_F(Doctor, NamesAStoreWithoutExtendedAttributes) {

@@ -224,6 +224,15 @@ TEST_F(Export, AFileThatIsThereIsReplacedWholeOrNotAtAll) {
     EXPECT_EQ(files, 0U);
 }
 
+TEST_F(Export, ThroughALinkWritesWhereItLeadsAndKeepsTheMode) {
+    write_text(scratch() / "real.tar", "before", 0600);
+    fs::create_symlink("real.tar", scratch() / "link.tar");
+    EXPECT_EQ(sandbox({"export", busybox(), "-o", scratch() / "link.tar"}).status, 0);
+    EXPECT_TRUE(fs::is_symlink(scratch() / "link.tar"));
+    EXPECT_NE(read_text(scratch() / "real.tar"), "before");
+    EXPECT_EQ(fs::status(scratch() / "real.tar").permissions(), static_cast<fs::perms>(0600));
+}
+
 TEST_F(Export, OfAStoredNameShowsAllLayersWithoutWhatTheyHide) {
     const ImageParts parts{{base_layer({{"kept", "1"}, {"gone", "1"}, {"changed", "lower"}}),
                             make_archive({{".wh.gone", ""}, {"changed", "upper", '0', "", 0600, 9, 10}})}};

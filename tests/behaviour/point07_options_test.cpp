@@ -207,6 +207,9 @@ TEST_F(Options, AUsersConfigThatCannotBeReadIsAnError) {
     fs::remove(path);
     fs::create_symlink("sandbox.conf", path);
     expect_failure(script("true", {}, options), 125, path, "symbolic links");
+    fs::remove(path);
+    ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);
+    expect_failure(script("true", {}, options), 125, path, "FIFO");
 }
 
 TEST_F(Options, AnotherUsersConfigThatCannotBeReadIsNone) {

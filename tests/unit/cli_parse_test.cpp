@@ -171,6 +171,13 @@ TEST(CommandLine, ALoneHIsHelp) {
     EXPECT_EQ(parse({"help", "--help"}).topic, "");
 }
 
+TEST(CommandLine, AnExportsOptionsMayFollowItsImage) {
+    const auto invocation = parse({"export", "img", "-o", "out.tar"});
+    EXPECT_EQ(invocation.spec.sandbox.image, "img");
+    EXPECT_EQ(invocation.output, "out.tar");
+    EXPECT_TRUE(refuses([] { parse({"export", "img", "other"}); }, "export other", "one image at a time"));
+}
+
 TEST(CommandLine, HintsNameTheCommand) {
     EXPECT_TRUE(contains(failure_of([] { parse({"prune", "-Q"}); }).hint, "sandbox help prune"));
 }
