@@ -119,6 +119,24 @@ void take_filter(const Child& child) noexcept {
     (void)::close(listener);
 }
 
+/// As docker makes an image's WorkingDir. What cannot be made cannot be entered either, which is told then.
+void make_directories(const char* path) noexcept {
+    char part[PATH_MAX];
+    const std::size_t length = ::strnlen(path, sizeof part - 1);
+    std::memcpy(part, path, length);
+    part[length] = '\0';
+    if (::mkdir(part, 0755) == 0 || errno != ENOENT) {
+        return;
+    }
+    for (std::size_t i = 1; i <= length; ++i) {
+        if (path[i] == '/' || path[i] == '\0') {
+            part[i] = '\0';
+            (void)::mkdir(part, 0755);
+            part[i] = path[i];
+        }
+    }
+}
+
 /// The directory, and the proof that it lies inside: CVE-2024-21626.
 void enter_directory(const Child& child) noexcept {
     const ProcessPlan& process = child.plan.process;
@@ -176,6 +194,9 @@ void become_command(Child& child) noexcept {
     const ProcessPlan& process = child.plan.process;
     take_terminal(child);
     take_limits(child);
+    if (process.makes_directory) {
+        make_directories(process.directory);
+    }
     take_credentials(child);
     if (!process.init) {
         die_with_parent(child); // again: another id has cleared it

@@ -137,6 +137,7 @@ struct ProcessPlan {
     char* const* arguments = nullptr; ///< argv, null-terminated
     char* const* environment = nullptr;
     const char* directory = nullptr;
+    bool makes_directory = false; ///< where it is missing: an image's WorkingDir, not one that the user names
     bool tty = false;
     bool init = true; ///< a reaping pid 1 above the command
     unsigned preserved_fds = 0;

@@ -46,7 +46,8 @@ ResolvedUser resolve_user(std::string_view text, const std::vector<PasswdEntry>&
                           const std::vector<GroupEntry>& groups) {
     const auto colon = text.find(':');
     const std::string_view user_text = text.substr(0, colon);
-    const auto uid = parse_id(user_text);
+    // An empty half is the default: ":5" is root in group 5, "me:" has my own group. docker run, USER
+    const auto uid = user_text.empty() && colon != std::string_view::npos ? 0U : parse_id(user_text);
     const auto entry = std::find_if(users.begin(), users.end(), [&](const PasswdEntry& candidate) {
         return uid ? candidate.uid == *uid : !is_number(user_text) && candidate.name == user_text;
     });
@@ -66,7 +67,7 @@ ResolvedUser resolve_user(std::string_view text, const std::vector<PasswdEntry>&
         throw UsageError("--user " + printable(text), "the image has no user " + printable(user_text),
                          "its /etc/passwd must name it, or give a number");
     }
-    if (colon != std::string_view::npos) {
+    if (colon != std::string_view::npos && colon + 1 < text.size()) {
         const std::string_view group_text = text.substr(colon + 1);
         const auto gid = parse_id(group_text);
         const auto group = std::find_if(groups.begin(), groups.end(), [&](const GroupEntry& candidate) {

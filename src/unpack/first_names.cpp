@@ -43,9 +43,14 @@ bool is_top_name(std::string_view name) noexcept {
            std::find(files.begin(), files.end(), top) != files.end();
 }
 
-} // namespace
+/// What no root has at its top, and other tools' archives do: a config, or a layer by whatever name.
+bool is_odd_name(std::string_view name) noexcept {
+    return name.starts_with("sha256:") || name.ends_with(".json") || name.ends_with(".tar") ||
+           name.ends_with(".tar.gz") || name.ends_with(".tgz");
+}
 
-bool names_an_image(std::span<const std::byte> start) noexcept {
+/// The name of the first entry that is one, without "./"; empty where none is seen.
+std::string_view first_name(std::span<const std::byte> start) noexcept {
     std::string_view bytes{reinterpret_cast<const char*>(start.data()), start.size()};
     while (bytes.size() >= record && bytes.substr(magic_at, 5) == "ustar") {
         const char kind = bytes[kind_at];
@@ -56,7 +61,7 @@ bool names_an_image(std::span<const std::byte> start) noexcept {
         }
         const bool is_header = kind == 'x' || kind == 'g' || kind == 'L' || kind == 'K';
         if (!is_header && !name.empty() && name != ".") {
-            return is_top_name(name);
+            return name;
         }
         const std::uint64_t size = octal(bytes.substr(size_at, size_digits));
         const std::uint64_t step = record + (size + record - 1) / record * record;
@@ -65,7 +70,17 @@ bool names_an_image(std::span<const std::byte> start) noexcept {
         }
         bytes.remove_prefix(static_cast<std::size_t>(step));
     }
-    return false;
+    return {};
+}
+
+} // namespace
+
+bool names_an_image(std::span<const std::byte> start) noexcept {
+    return is_top_name(first_name(start));
+}
+
+bool may_name_an_image(std::span<const std::byte> start) noexcept {
+    return is_top_name(first_name(start)) || is_odd_name(first_name(start));
 }
 
 } // namespace sandbox::unpack

@@ -13,4 +13,8 @@ namespace sandbox::unpack {
 /// @param start the first bytes; a block of source.hpp holds enough
 bool names_an_image(std::span<const std::byte> start) noexcept;
 
+/// The same, or what other tools' archives begin with: sha256:HEX, config.json, a layer's *.tar or *.tar.gz.
+/// Only a look for the manifest tells then.
+bool may_name_an_image(std::span<const std::byte> start) noexcept;
+
 } // namespace sandbox::unpack

@@ -45,10 +45,10 @@ ImageReader::KnownLayers known_layers(int root) {
 }
 
 /// What a file begins with, without moving in it.
-bool file_names_an_image(int file) {
+bool file_may_name_an_image(int file) {
     std::vector<std::byte> start(limits::block_bytes);
     const ssize_t got = ::pread(file, start.data(), start.size(), ::lseek(file, 0, SEEK_CUR));
-    return got > 0 && names_an_image({start.data(), static_cast<std::size_t>(got)});
+    return got > 0 && may_name_an_image({start.data(), static_cast<std::size_t>(got)});
 }
 
 void write_record(int root, const ImageRecord& record) {
@@ -76,7 +76,8 @@ class Importer {
             return import_layers(blobs);
         }
         FileSource file{input, [this](std::uint64_t total) { report_.progress(total); }};
-        if (S_ISREG(status.st_mode) && file_names_an_image(input)) {
+        const bool is_looked_into = S_ISREG(status.st_mode) && file_may_name_an_image(input);
+        if (is_looked_into) {
             TarBlobs blobs{input};
             if (ImageReader::is_image(blobs)) {
                 return import_layers(blobs);
@@ -84,7 +85,8 @@ class Importer {
         }
         const std::unique_ptr<ByteSource> bytes = open_decompressed(file);
         PeekSource peeked{*bytes};
-        const bool is_image = names_an_image(peeked.peek()); // before the stream's thread reads on
+        const std::span<const std::byte> start = peeked.peek(); // before the stream's thread reads on
+        const bool is_image = is_looked_into ? names_an_image(start) : may_name_an_image(start);
         TarStream tar{peeked, hash_};
         return is_image ? import_spooled(tar) : import_root(tar);
     }

@@ -226,10 +226,12 @@ Config parse_config(std::string_view text, const std::string& file) {
     ImageConfig& config = result.config;
     for (const Node& item : process.at("Env").items()) {
         const std::string entry = item.text();
-        if (entry.find('=') == std::string::npos || entry.front() == '=') {
+        if (entry.starts_with('=')) {
             item.refuse("not of the form NAME=VALUE");
         }
-        config.environment.push_back(entry);
+        if (entry.find('=') != std::string::npos) { // a bare name sets nothing, as with docker
+            config.environment.push_back(entry);
+        }
     }
     config.entrypoint = process.at("Entrypoint").texts();
     config.command = process.at("Cmd").texts();

@@ -101,7 +101,6 @@ TEST_F(BadImages, ManifestsOfTheWrongTypes) {
 TEST_F(BadImages, ConfigsOfTheWrongTypes) {
     refused_config("[]", "config is no object");
     refused_config(R"({"Env":{}})", "Env is no list");
-    refused_config(R"({"Env":["novalue"]})", "Env[0] is not of the form");
     refused_config(R"({"Env":["=x"]})", "Env[0] is not of the form");
     refused_config(R"({"Cmd":"ls"})", "Cmd is no list");
     refused_config(R"({"Labels":["a"]})", "Labels is no object");

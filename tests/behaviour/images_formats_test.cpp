@@ -219,6 +219,29 @@ TEST_F(Images, WhereNoPlatformFitsTheOnesThatExistAreListed) {
     EXPECT_TRUE(contains(result.err, "linux/vax, windows/amd64, linux/z80/v9")) << result.err;
 }
 
+/// Not all tools name a config HEX.json and a layer HEX/layer.tar, nor put the manifest first.
+TEST_F(Images, ArchivesWithNamesOfOtherToolsOwn) {
+    const std::string layer = base_layer();
+    const std::string config = config_json({{layer}});
+    for (const auto& [config_name, layer_name] :
+         {std::pair{"sha256:" + digest_of(config).substr(7), std::string{"x.tar.gz"}},
+          std::pair{std::string{"config.json"}, std::string{"layers/0.tar"}},
+          std::pair{std::string{"zz.json"}, std::string{"0.tar"}}}) {
+        const Files files{
+            {config_name, config},
+            {layer_name, layer},
+            {"zzz/manifest", ""},
+            {"manifest.json", R"([{"Config":")" + config_name + R"(","RepoTags":["odd:1"],"Layers":[")" +
+                                  layer_name + R"("]}])"}};
+        const std::string path = write("odd.tar", tar_of(files));
+        EXPECT_EQ(sandbox({"run", "--network", "none", path, "echo", "works"}).out, "works\n") << layer_name;
+        RunOptions options;
+        options.input = tar_of(files);
+        EXPECT_EQ(sandbox({"run", "--network", "none", "-", "echo", "works"}, options).out, "works\n")
+            << layer_name;
+    }
+}
+
 // --- what the image says about its process ---
 
 class ImageConfigs : public Images {
@@ -255,6 +278,18 @@ TEST_F(ImageConfigs, EntrypointAndCmd) {
 TEST_F(ImageConfigs, WithoutAnyCommandItIsSaid) {
     const Result result = sandbox({"run", image("{}")});
     expect_failure(result, 125, "config.tar", "no command is named, and the image has none", "hint: ");
+}
+
+TEST_F(ImageConfigs, AWorkingDirThatIsNotThereIsMade) {
+    const std::string config = R"({"WorkingDir":"/not/there","User":"web","Cmd":["pwd"]})";
+    EXPECT_EQ(run_of(config, {}, {}), "/not/there\n");
+    expect_failure(sandbox({"run", "--network", "none", "-w", "/other", image(config)}), 125, "/other",
+                   "No such file");
+}
+
+TEST_F(ImageConfigs, EnvWithoutAValueSetsNothing) {
+    const std::string variables = run_of(R"({"Env":["BARE","A=1"],"Cmd":["env"]})", {}, {});
+    EXPECT_TRUE(contains(variables, "A=1\n") && !contains(variables, "BARE")) << variables;
 }
 
 TEST_F(ImageConfigs, EnvWorkingDirAndUserGiveWayToTheOptions) {

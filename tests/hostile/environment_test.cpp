@@ -89,11 +89,17 @@ TEST_F(EnvironmentHostile, AnImagesConfigIsNoOptions) {
     EXPECT_TRUE(as_variable.out.ends_with("\n1\n")) << "a host's network: " << as_variable.out;
 
     for (const std::string& member :
-         {R"("User":")" + volume + "\"", R"("WorkingDir":")" + volume + "\"",
-          std::string{R"("User":"--privileged")"}, std::string{R"("WorkingDir":"-v")"}}) {
+         {R"("User":")" + volume + "\"", std::string{R"("User":"--privileged")"}}) {
         const Result result = sandbox({"run", "--network", "none", image("{" + member + "," + shell + "}")});
         EXPECT_EQ(result.status, 125) << member << result.out;
         EXPECT_EQ(result.out, "") << member;
+    }
+    // A directory of that name is made inside, as any other.
+    for (const std::string& directory : {volume, std::string{"-v"}}) {
+        const Result result = sandbox(
+            {"run", "--network", "none", image(R"({"WorkingDir":")" + directory + R"(",)" + shell + "}")});
+        EXPECT_TRUE(contains(result.out, "PWD=/" + directory)) << result.out;
+        EXPECT_FALSE(contains(result.out, "\n/stolen\n")) << result.out;
     }
 }
 

@@ -84,6 +84,13 @@ TEST(ResolveUser, AGroupReplacesAllGroups) {
     EXPECT_EQ(resolve("500:501").gid, 501U);
 }
 
+TEST(ResolveUser, AnEmptyHalfIsTheDefault) {
+    EXPECT_EQ(resolve(":5").uid, 0U);
+    EXPECT_EQ(resolve(":5").gid, 5U);
+    EXPECT_EQ(resolve("www:").uid, 33U);
+    EXPECT_EQ(resolve("www:").gid, 34U);
+}
+
 TEST(ResolveUser, AnEmptyHomeIsTheRoot) {
     EXPECT_EQ(resolve("homeless").home, "/");
 }
@@ -91,8 +98,7 @@ TEST(ResolveUser, AnEmptyHomeIsTheRoot) {
 TEST(ResolveUser, UnknownNamesAreRefusedByName) {
     EXPECT_TRUE(refuses([] { resolve("nosuch"); }, "--user nosuch", "no user nosuch"));
     EXPECT_TRUE(refuses([] { resolve("www:nosuch"); }, "--user www:nosuch", "no group nosuch"));
-    EXPECT_TRUE(refuses([] { resolve("www:"); }, "--user www:"));
-    EXPECT_TRUE(refuses([] { resolve(":web"); }, "--user :web"));
+    EXPECT_TRUE(refuses([] { resolve(":nosuch"); }, "--user :nosuch", "no group nosuch"));
     EXPECT_TRUE(refuses([] { resolve("-1"); }, "--user -1"));
     EXPECT_TRUE(refuses([] { resolve("33 "); }, "--user"));
 }

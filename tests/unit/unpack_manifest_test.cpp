@@ -92,6 +92,23 @@ TEST(FirstNames, TellAnImageFromARoot) {
     EXPECT_FALSE(names_an_image({}));
 }
 
+TEST(FirstNames, OfOtherToolsMayTellAnImage) {
+    const auto may = [](const std::string& name) {
+        std::string header(512, '\0');
+        header.replace(0, name.size(), name);
+        header.replace(257, 5, "ustar");
+        return may_name_an_image({reinterpret_cast<const std::byte*>(header.data()), header.size()});
+    };
+    for (const std::string& name :
+         {std::string{"manifest.json"}, "sha256:" + std::string(64, 'a'), std::string(64, 'a') + ".tar.gz",
+          std::string{"config.json"}, std::string{"layers/0.tar"}, std::string{"0/layer.tar"}}) {
+        EXPECT_TRUE(may(name)) << name;
+    }
+    for (const char* name : {"bin/", "./etc/passwd", "home/", ".dockerenv", ""}) {
+        EXPECT_FALSE(may(name)) << name;
+    }
+}
+
 TEST(FirstNames, HostileSizesEndTheLook) {
     std::string header(512, '\0');
     header.replace(0, 1, "x");
