@@ -99,6 +99,7 @@ CompiledPlan make_plan(const Start& start, const Rootfs& rootfs) {
     PlanInputs inputs{start.spec,        start.host,         rootfs,    start.mapping,
                       start.user,        start.bind_sources, start.etc, start.command,
                       start.environment, start.directory,    start.tty, start.filter};
+    inputs.makes_directory = start.makes_directory;
     inputs.trace = start.trace;
     inputs.lookups = start.lookups;
     return compile(inputs);

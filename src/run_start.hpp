@@ -40,7 +40,8 @@ struct Start {
     EtcFiles etc = {};
     std::vector<std::string> command = {};
     std::vector<std::string> environment = {};
-    std::string directory = {}; ///< where the command starts
+    std::string directory = {};   ///< where the command starts
+    bool makes_directory = false; ///< where that is missing: it is an image's WorkingDir
     bool tty = false;
     int stop_signal = SIGTERM;
     NetworkRequest network = {};

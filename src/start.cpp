@@ -63,6 +63,7 @@ void choose_process(Start& start, const Environment& caller) {
     start.command = find_command(spec, start.image, start.user);
     start.environment = find_environment(spec, start.image, start.user, caller);
     start.directory = find_directory(spec, start);
+    start.makes_directory = spec.process.working_directory.empty() && start.image.kind != ImageKind::host;
     start.tty =
         spec.process.tty == TtyUse::yes || (spec.process.tty == TtyUse::automatic && start.host.terminal);
     start.stop_signal = stop_signal(start.image, start.log);

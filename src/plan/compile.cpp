@@ -245,7 +245,7 @@ CompiledPlan compile(const PlanInputs& inputs) {
     plan.process.arguments = memory.keep_vector(inputs.command);
     plan.process.environment = memory.keep_vector(inputs.environment);
     plan.process.directory = memory.keep(inputs.directory);
-    plan.process.makes_directory = inputs.spec.process.working_directory.empty() && inputs.directory != "/";
+    plan.process.makes_directory = inputs.makes_directory && inputs.directory != "/";
     plan.process.tty = inputs.tty;
     plan.process.init = inputs.spec.process.init;
     plan.process.preserved_fds = inputs.spec.process.preserved_fds;

@@ -43,6 +43,7 @@ struct PlanInputs {
     bool tty = false;
     std::span<const sock_filter> filter;       ///< must outlive the plan; empty: none
     bool trace = false;                        ///< TracePlan::opened_files
+    bool makes_directory = false;              ///< where `directory` is missing: it is an image's WorkingDir
     std::span<const sock_filter> lookups = {}; ///< likewise; empty: none
 };
 

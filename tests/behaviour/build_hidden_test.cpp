@@ -62,3 +62,12 @@ TEST_F(BuildHidden, FileOfAnEarlierBuildIsReplaced) {
     EXPECT_EQ(build("! test -e out && echo new > out", {"--input", "in", "--output", "out"}).status, 0);
     EXPECT_EQ(get("out"), "new\n");
 }
+
+TEST_F(BuildHidden, DirectoryIsNoPlaceToStartIn) {
+    put("in", "in");
+    put("docs/keep", "kept");
+    RunOptions options;
+    options.directory = workspace() / "docs";
+    expect_failure(build("true", {"-C", workspace(), "--input", "in"}, options), 125, "/build/docs",
+                   "No such file");
+}
