@@ -135,7 +135,7 @@ TEST_F(BuildCheck, CatchesThePathWhereAsked) {
 }
 
 TEST_F(BuildCheck, VariesOnlyWhatIsAsked) {
-    EXPECT_EQ(build("hostname > o; date +%s >> o", {"--check", "--vary", "user,umask"}).status, 0);
+    EXPECT_EQ(build("hostname > o; echo $TZ >> o", {"--check", "--vary", "user,umask"}).status, 0);
 }
 
 TEST_F(BuildCheck, SaysWhenTheSecondBuildFails) {
