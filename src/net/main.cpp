@@ -198,8 +198,7 @@ class Network {
         }
         if (const std::size_t cut = spliced_.unfinished(); cut > 0) {
             send_control(settings_.control_fd, control_note,
-                         "network: " + std::to_string(cut) +
-                             (cut == 1 ? " connection was" : " connections were") +
+                         std::to_string(cut) + (cut == 1 ? " connection was" : " connections were") +
                              " cut with data under way: the other side did not take it in time");
         }
         if (!settings_.host_loopback && log_.has_denied(IpAddress{ipv4_gateway})) {
