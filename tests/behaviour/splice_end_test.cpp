@@ -130,11 +130,11 @@ os.wait(); time.sleep(1)
 TEST_F(Splice, KeepaliveThatTheInsideAsksForIsAskedForOutside) {
     // What the kernel outside has for a timer of the connection: /proc/net/tcp, proc_pid_net(5).
     PythonServer server{R"(
-c, peer = listen().accept(); ours = ':%04X' % peer[1]
+c, peer = listen().accept(); ours = ':%04X' % peer[1]; here = ':%04X' % c.getsockname()[1]
 def timer():
     for line in open('/proc/net/tcp'):
         f = line.split()
-        if f[1].endswith(ours): return f[5][:2]
+        if f[1].endswith(ours) and f[2].endswith(here): return f[5][:2]
 begin = time.time()
 while timer() != '02' and time.time() - begin < 15: time.sleep(0.2)
 say(timer()); c.close()
